@@ -1,0 +1,28 @@
+"""What can be wrong with a stored sweep.
+
+    ResultsError
+    ├── NotASweep      the folder holds no sweep
+    ├── Unreadable     a stored file is damaged
+    ├── NewerFormat    a newer release wrote it
+    └── Locked         another driver holds the sweep
+"""
+
+
+class ResultsError(Exception):
+    """Base of everything that `results` raises on purpose; the message says what was seen and what to do."""
+
+
+class NotASweep(ResultsError):
+    """No sweep is stored at the place that was named."""
+
+
+class Unreadable(ResultsError):
+    """A stored file is damaged in a way that a torn last line does not explain."""
+
+
+class NewerFormat(ResultsError):
+    """Written by a newer release."""
+
+
+class Locked(ResultsError):
+    """Another driver, alive, holds the sweep."""

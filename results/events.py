@@ -1,0 +1,265 @@
+"""The journal's vocabulary: everything that can happen in a sweep, as plain facts. Imports nothing of ours.
+
+A fact is written once, by the driver, and never changed. `encode` and `decode` are its form in the journal: one JSON object a line.
+A journal of a newer release may hold kinds that this one does not know: `decode` then refuses, naming the kind.
+"""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal
+
+from results.errors import NewerFormat
+
+JOURNAL_VERSION = 1
+
+Action = Literal["continue", "pause", "stop"]
+EndStatus = Literal["completed", "stopped", "diverged", "out_of_memory", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepStarted:
+    """The first line of every journal: what is searched, and by which measure.
+
+    Attributes:
+        at: UTC, ISO 8601.
+        sweep: The sweep's name.
+        sweep_hash: Identity of the resolved sweep file.
+        metric: Name of the objective.
+        mode: Whether the metric is maximised or minimised.
+        parameters: Paths of the searched parameters, in the order of the file.
+        ladder: Rungs in epochs, ascending; for drawing only.
+        max_epochs: Epochs of a trial trained in full.
+        num_trials: Trials asked for.
+        commit: Commit of this software, None where unknown.
+        versions: Package -> version.
+    """
+
+    at: str
+    sweep: str
+    sweep_hash: str
+    metric: str
+    mode: Literal["max", "min"]
+    parameters: tuple[str, ...]
+    ladder: tuple[int, ...]
+    max_epochs: int
+    num_trials: int
+    commit: str | None
+    versions: Mapping[str, str]
+    version: int = JOURNAL_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriverStarted:
+    """A driver took the sweep's lock. Whatever an earlier driver had running was interrupted."""
+
+    at: str
+    host: str
+    pid: int
+    slots: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriverStopped:
+    """The driver let go of the sweep: `finished`, `interrupted`, `budget` or `failed`."""
+
+    at: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggested:
+    """A candidate became a trial.
+
+    Attributes:
+        trial: Its id, `t00001` onwards.
+        config: The resolved TrainConfig as JSON.
+        config_hash: Equal for configurations that compute the same.
+        values: Searched parameter -> value, active ones only.
+        cost: Fields of ArchitectureCost.
+        draw: Number of the draw that gave it, 0-based; the next draw is one higher.
+        source: What proposed it: the sampler's name, `start` or `transfer`.
+        rejected: Reason -> candidates drawn and rejected since the last suggestion.
+    """
+
+    at: str
+    trial: str
+    config: Mapping[str, Any]
+    config_hash: str
+    values: Mapping[str, Any]
+    cost: Mapping[str, int]
+    draw: int
+    source: str
+    rejected: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launched:
+    """A segment of a trial was handed to a worker.
+
+    Attributes:
+        attempt: 1 for the trial's first segment, one more for each later one.
+        from_epoch: Epochs already trained; 0 is a fresh start.
+        until_epoch: The epoch at which the segment ends unless a decision ends it sooner.
+        why: `new`, `promotion`, `retry` (worker lost), `resume` (driver restarted) or `drain`.
+    """
+
+    at: str
+    trial: str
+    attempt: int
+    from_epoch: int
+    until_epoch: int
+    why: Literal["new", "promotion", "retry", "resume", "drain"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """One epoch was trained: the fields of EpochMetrics, and where it happened.
+
+    Attributes:
+        score: The objective at this epoch; None where it is missing or not finite.
+        checkpoint: Folder of the checkpoint written after this epoch, relative to the sweep; None where none was.
+        worker: `host:pid` of the worker process.
+    """
+
+    at: str
+    trial: str
+    attempt: int
+    score: float | None
+    checkpoint: str | None
+    worker: str
+    device: str
+    epoch: int
+    val_accuracy: float
+    val_loss: float
+    train_accuracy: float
+    train_loss: float
+    lr: float
+    wall_s: float
+    device_s: float
+    images_per_s: float
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeated:
+    """An epoch that the journal already had was trained again after a crash: it costs, and changes nothing else."""
+
+    at: str
+    trial: str
+    attempt: int
+    epoch: int
+    device_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What was decided about a trial at a rung (or, with rung_epochs None, between rungs).
+
+    Attributes:
+        cutoff: The score that had to be met; None where there was none yet.
+    """
+
+    at: str
+    trial: str
+    epoch: int
+    rung_epochs: int | None
+    score: float | None
+    action: Action
+    cutoff: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """The worker that held a segment went away: the trial goes on elsewhere from its last checkpoint."""
+
+    at: str
+    trial: str
+    attempt: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A trial will not be trained any further.
+
+    Attributes:
+        reason: One line; empty for a completed trial.
+        log_tail: Last lines of a failed trial's log.
+    """
+
+    at: str
+    trial: str
+    status: EndStatus
+    reason: str = ""
+    log_tail: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """The test split was read, once, for one trial of a final.
+
+    Attributes:
+        metrics: Figure -> value (test_accuracy 0..1, test_loss in nats, examples).
+        fingerprint: Content of the test images.
+    """
+
+    at: str
+    trial: str
+    metrics: Mapping[str, float]
+    fingerprint: str
+
+
+Event = (
+    SweepStarted
+    | DriverStarted
+    | DriverStopped
+    | Suggested
+    | Launched
+    | Reported
+    | Repeated
+    | Decided
+    | Lost
+    | Ended
+    | Tested
+)
+
+KINDS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in typing.get_args(Event)}
+
+
+def encode(event: Event) -> dict[str, Any]:
+    """Return the event as a JSON object whose first key, `event`, names its kind."""
+    return {"event": type(event).__name__} | {name: getattr(event, name) for name in _fields(type(event))}
+
+
+def decode(line: Mapping[str, Any]) -> Event:
+    """Return the event that `encode` wrote.
+
+    Raises:
+        NewerFormat: The kind, or one of its fields, is unknown to this release.
+    """
+    values = dict(line)
+    kind = KINDS.get(name := values.pop("event", ""))
+    if kind is None:
+        raise NewerFormat(f"the journal holds a {name!r}, which this release does not know; read it with the release that wrote it")
+    tuples = _fields(kind)
+    if unknown := values.keys() - tuples.keys():
+        raise NewerFormat(f"{name} in the journal has {sorted(unknown)}, which this release does not know; read it with the release that wrote it")
+    return kind(**{key: tuple(value) if tuples[key] else value for key, value in values.items()})
+
+
+@cache
+def _fields(kind: type[Event]) -> dict[str, bool]:
+    """Return field name -> whether it is a tuple (JSON has only lists)."""
+    hints = typing.get_type_hints(kind)
+    return {item.name: _is_tuple(hints[item.name]) for item in dataclasses.fields(kind)}
+
+
+def _is_tuple(hint: Any) -> bool:
+    if isinstance(hint, types.UnionType):
+        return any(_is_tuple(part) for part in typing.get_args(hint))
+    return typing.get_origin(hint) is tuple

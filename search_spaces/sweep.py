@@ -1,0 +1,149 @@
+"""The sweep file's model: what a sweep may say. Neither torch nor ray is imported.
+
+Fields that only make sense together are checked in `checks.py`, so that every mistake comes with its line.
+"""
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from trainable.config.base import Frozen
+from trainable.config.data import DataConfig
+
+METRICS = {"val_accuracy": "max", "val_loss": "min"}
+
+Epochs = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
+
+
+class Objective(Frozen):
+    """The figure that decides, always of the validation split."""
+
+    metric: Literal["val_accuracy", "val_loss"] = "val_accuracy"
+    mode: Literal["max", "min"] = Field(default="max", description="max for val_accuracy, min for val_loss.")
+
+    @property
+    def sign(self) -> int:
+        """Return +1 where the metric is maximised, -1 where it is minimised."""
+        return 1 if self.mode == "max" else -1
+
+
+class Constraints(Frozen):
+    """Limits a candidate must keep; one that breaks a limit never becomes a trial."""
+
+    max_parameters: Annotated[int, Field(strict=True, ge=1)] | None = Field(default=None, description="Most trainable parameters.")
+
+
+class SearchOptions(Frozen):
+    """How candidates are proposed."""
+
+    sampler: Literal["random", "grid"] = "random"
+    trials: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = Field(
+        default=None, description="Trials to launch; needed by random, the whole grid by default."
+    )
+
+
+class AshaOptions(Frozen):
+    """Asynchronous successive halving (Li et al., MLSys 2020): r is min_epochs, R is max_epochs."""
+
+    variant: Literal["promotion", "stopping"] = "promotion"
+    delayed: bool = Field(default=False, description="promotion only: eta trials must stand at a rung for each one sent up.")
+    min_epochs: Epochs | None = Field(default=None, description="First rung; max_epochs / 27 rounded up, at least 2, by default.")
+    max_epochs: Epochs = Field(description="Epochs of a trial trained in full.")
+    eta: Annotated[int, Field(strict=True, ge=2, le=1_000)] = Field(default=3, description="About 1/eta of a rung goes on.")
+    drain: Literal["leader", "none"] = Field(
+        default="leader", description="promotion only: when nothing else is left and no trial was trained in full, the leader goes on."
+    )
+
+    @property
+    def first_rung(self) -> int:
+        """Return min_epochs, or its default: 1/27 of the length needs least training on replayed curves, one epoch is a bet."""
+        return self.min_epochs or min(self.max_epochs, max(2, -(-self.max_epochs // 27)))
+
+
+class RunAllOptions(Frozen):
+    """Every trial is trained in full."""
+
+    max_epochs: Epochs = Field(description="Epochs of every trial.")
+
+
+class SchedulerOptions(Frozen):
+    """Who goes on; exactly one rule."""
+
+    asha: AshaOptions | None = None
+    none: RunAllOptions | None = None
+
+    @property
+    def rule(self) -> AshaOptions | RunAllOptions:
+        """Return the rule that was chosen (`checks.py` sees to it that there is exactly one)."""
+        rule = self.asha or self.none
+        assert rule is not None
+        return rule
+
+
+class BudgetOptions(Frozen):
+    """What the sweep may spend at most; no epoch is started that would cross it."""
+
+    gpu_hours: Annotated[float, Field(gt=0.0)] | None = Field(default=None, description="Hours of workers' time, summed over workers.")
+    wall_clock_s: Annotated[float, Field(gt=0.0)] | None = Field(default=None, description="Seconds from start to end of the search.")
+    epochs: Annotated[int, Field(strict=True, ge=1)] | None = Field(default=None, description="Epochs trained, all trials together.")
+
+
+class ResourceOptions(Frozen):
+    """What one trial holds. Not part of the sweep's identity: a resumed sweep may run on other machines."""
+
+    gpus: Annotated[float, Field(ge=0.0, le=1.0)] | Literal["auto"] = Field(
+        default="auto", description="GPUs per trial; auto takes one where the cluster has any, else none."
+    )
+    cpus: Annotated[int, Field(strict=True, ge=1)] = Field(default=1, description="Processor cores, and threads, per trial.")
+    workers: Annotated[int, Field(strict=True, ge=1)] | None = Field(default=None, description="Most trials at once; what fits by default.")
+    checkpoint_epochs: Epochs | None = Field(
+        default=None, description="Epochs between checkpoints besides those at rungs; a tenth of max_epochs by default."
+    )
+
+
+class FinalOptions(Frozen):
+    """Full-length training of the best trials when the search has ended."""
+
+    top: Annotated[int, Field(strict=True, ge=1)] = 1
+    epochs: Epochs | None = Field(default=None, description="Horizon of the final; the search's max_epochs by default.")
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] | None = Field(default=None, description="One run each; the trial's own seed by default.")
+    overrides: dict[str, Any] = Field(default_factory=dict, description="Fields of the trial to change, as dotted paths.")
+
+
+class Sweep(Frozen):
+    """One sweep file, resolved: every default filled in."""
+
+    version: Literal[1] = 1
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    seed: Seed = 0
+    data: DataConfig
+    objective: Objective = Objective()
+    trial: dict[str, Any] = Field(description="Fields of TrainConfig, each a constant or a domain.")
+    constraints: Constraints = Constraints()
+    search: SearchOptions = SearchOptions()
+    scheduler: SchedulerOptions
+    budget: BudgetOptions = BudgetOptions()
+    resources: ResourceOptions = ResourceOptions()
+    final: FinalOptions | None = None
+
+    @property
+    def max_epochs(self) -> int:
+        """Return the epochs of a trial trained in full."""
+        return self.scheduler.rule.max_epochs
+
+    @property
+    def checkpoint_epochs(self) -> int:
+        """Return the epochs between periodic checkpoints."""
+        return self.resources.checkpoint_epochs or max(1, self.max_epochs // 10)
+
+    def base_config(self) -> dict[str, Any]:
+        """Return the fields of TrainConfig that the sweep as a whole decides; `trial` may set `seed` itself."""
+        return {"data": self.data.model_dump(mode="json"), "max_epochs": self.max_epochs, "seed": self.seed}
+
+    def hash(self) -> str:
+        """Return 16 hexadecimal digits that identify what is searched; where and how wide it runs does not count."""
+        content = self.model_dump(mode="json", exclude={"resources", "final"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
