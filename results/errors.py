@@ -1,10 +1,10 @@
 """What can be wrong with a stored sweep.
 
-    ResultsError
-    ├── NotASweep      the folder holds no sweep
-    ├── Unreadable     a stored file is damaged
-    ├── NewerFormat    a newer release wrote it
-    └── Locked         another driver holds the sweep
+ResultsError
+├── NotASweep      the folder holds no sweep
+├── Unreadable     a stored file is damaged
+├── NewerFormat    a newer release wrote it
+└── Locked         another driver holds the sweep
 """
 
 

@@ -7,8 +7,9 @@ A journal of a newer release may hold kinds that this one does not know: `decode
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from results.errors import NewerFormat
 JOURNAL_VERSION = 1
 
 Action = Literal["continue", "pause", "stop"]
+Why = Literal["new", "promotion", "retry", "resume", "drain"]
 EndStatus = Literal["completed", "stopped", "diverged", "out_of_memory", "failed"]
 
 
@@ -112,7 +114,7 @@ class Launched:
     attempt: int
     from_epoch: int
     until_epoch: int
-    why: Literal["new", "promotion", "retry", "resume", "drain"]
+    why: Why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,26 +216,25 @@ class Tested:
     fingerprint: str
 
 
-Event = (
-    SweepStarted
-    | DriverStarted
-    | DriverStopped
-    | Suggested
-    | Launched
-    | Reported
-    | Repeated
-    | Decided
-    | Lost
-    | Ended
-    | Tested
-)
+Event = SweepStarted | DriverStarted | DriverStopped | Suggested | Launched | Reported | Repeated | Decided | Lost | Ended | Tested
 
 KINDS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in typing.get_args(Event)}
 
 
+def stamp(now: float) -> str:
+    """Return seconds since 1970 as UTC, ISO 8601, to the millisecond."""
+    return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
+
+
+def seconds(at: str) -> float:
+    """Return the seconds since 1970 that `stamp` wrote."""
+    return datetime.fromisoformat(at).timestamp()
+
+
 def encode(event: Event) -> dict[str, Any]:
     """Return the event as a JSON object whose first key, `event`, names its kind."""
-    return {"event": type(event).__name__} | {name: getattr(event, name) for name in _fields(type(event))}
+    kind = type(event).__name__
+    return {"event": kind} | {name: getattr(event, name) for name in _fields(kind)}
 
 
 def decode(line: Mapping[str, Any]) -> Event:
@@ -241,22 +242,33 @@ def decode(line: Mapping[str, Any]) -> Event:
 
     Raises:
         NewerFormat: The kind, or one of its fields, is unknown to this release.
+        TypeError: A field is missing.
     """
     values = dict(line)
-    kind = KINDS.get(name := values.pop("event", ""))
-    if kind is None:
+    name = values.pop("event", "")
+    if name not in KINDS:
         raise NewerFormat(f"the journal holds a {name!r}, which this release does not know; read it with the release that wrote it")
-    tuples = _fields(kind)
-    if unknown := values.keys() - tuples.keys():
-        raise NewerFormat(f"{name} in the journal has {sorted(unknown)}, which this release does not know; read it with the release that wrote it")
-    return kind(**{key: tuple(value) if tuples[key] else value for key, value in values.items()})
+    if unknown := values.keys() - _fields(name).keys():
+        raise NewerFormat(
+            f"{name} in the journal has {sorted(unknown)}, which this release does not know; read it with the release that wrote it"
+        )
+    for key in _tuples(name) & values.keys():
+        values[key] = tuple(values[key])
+    kind: Callable[..., Event] = KINDS[name]
+    return kind(**values)
 
 
 @cache
-def _fields(kind: type[Event]) -> dict[str, bool]:
-    """Return field name -> whether it is a tuple (JSON has only lists)."""
-    hints = typing.get_type_hints(kind)
-    return {item.name: _is_tuple(hints[item.name]) for item in dataclasses.fields(kind)}
+def _fields(kind: str) -> dict[str, None]:
+    """Return the names of the fields, in order."""
+    return dict.fromkeys(item.name for item in dataclasses.fields(KINDS[kind]))
+
+
+@cache
+def _tuples(kind: str) -> frozenset[str]:
+    """Return the fields that are tuples: JSON has only lists."""
+    hints = typing.get_type_hints(KINDS[kind])
+    return frozenset(name for name in _fields(kind) if _is_tuple(hints[name]))
 
 
 def _is_tuple(hint: Any) -> bool:

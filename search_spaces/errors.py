@@ -1,7 +1,34 @@
-"""One mistake in a sweep file with its place, and the error that carries all of them."""
+"""One mistake in a sweep file with its place, and the error that carries all of them.
 
-from collections.abc import Sequence
+ValueError
+└── SweepError    the sweep file, an override or a candidate is wrong: the user mends the file
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+KeyPath = tuple[str | int, ...]
+"""Where something stands in a file: keys and list indexes from the top."""
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """Return a key path as people write it: `trial.model.choice.0.channels`."""
+    return ".".join(map(str, path))
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A mistake whose line is not known yet: `yaml_source.Source.mistake` looks it up.
+
+    Attributes:
+        path: Where it stands in the file.
+        seen: What stands there.
+        required: What has to stand there, with the remedy.
+    """
+
+    path: KeyPath
+    seen: str
+    required: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -35,3 +62,8 @@ class SweepError(ValueError):
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         self.mistakes = tuple(sorted(mistakes))
         super().__init__("\n".join(map(str, self.mistakes)))
+
+    @classmethod
+    def without_lines(cls, problems: Iterable[Problem], file: str) -> "SweepError":
+        """Return the error for problems in something that was not read from a file with lines."""
+        return cls([Mistake(file=file, line=0, column=0, path=dotted(p.path), seen=p.seen, required=p.required) for p in problems])

@@ -5,10 +5,12 @@ Fields that only make sense together are checked in `checks.py`, so that every m
 
 import hashlib
 import json
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from search_spaces.wording import Described
 from trainable.config.base import Frozen
 from trainable.config.data import DataConfig
 
@@ -16,6 +18,29 @@ METRICS = {"val_accuracy": "max", "val_loss": "min"}
 
 Epochs = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+Name = Annotated[
+    str, Field(pattern=NAME), Described("a name of letters, digits, dots, dashes and underscores, at most 100, that begins with a letter or digit")
+]
+
+DURATION = r"^(?=.)(\d+(?:\.\d+)?h)?(\d+(?:\.\d+)?m)?(\d+(?:\.\d+)?s)?$"
+
+
+def _seconds(value: Any) -> Any:
+    """Read `1h30m`; what is no such text is left to the field's own bounds."""
+    if not isinstance(value, str) or (found := re.match(DURATION, value)) is None:
+        return value
+    return sum(float(part[:-1]) * {"h": 3600.0, "m": 60.0, "s": 1.0}[part[-1]] for part in found.groups() if part)
+
+
+Duration = Annotated[
+    float,
+    Field(gt=0.0),
+    BeforeValidator(_seconds),
+    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": DURATION}]}),
+    Described("a number of seconds > 0, or text such as 90s, 15m, 12h, 1h30m"),
+]
 
 
 class Objective(Frozen):
@@ -87,8 +112,13 @@ class BudgetOptions(Frozen):
     """What the sweep may spend at most; no epoch is started that would cross it."""
 
     gpu_hours: Annotated[float, Field(gt=0.0)] | None = Field(default=None, description="Hours of workers' time, summed over workers.")
-    wall_clock_s: Annotated[float, Field(gt=0.0)] | None = Field(default=None, description="Seconds from start to end of the search.")
+    wall_clock: Duration | None = Field(default=None, description="Time from start to end of the search: seconds, or text such as 12h or 1h30m.")
     epochs: Annotated[int, Field(strict=True, ge=1)] | None = Field(default=None, description="Epochs trained, all trials together.")
+
+    @property
+    def wall_clock_s(self) -> float | None:
+        """Return `wall_clock` in seconds, as it is stored."""
+        return self.wall_clock
 
 
 class ResourceOptions(Frozen):
@@ -117,7 +147,7 @@ class Sweep(Frozen):
     """One sweep file, resolved: every default filled in."""
 
     version: Literal[1] = 1
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    name: Name = Field(description="The sweep's folder below the storage.")
     seed: Seed = 0
     data: DataConfig
     objective: Objective = Objective()

@@ -1,10 +1,12 @@
 """How a trial ends badly.
 
     TrainableError
-    ├── Diverged       the loss is no longer finite: the trial's result, never retried
-    ├── OutOfMemory    the configuration does not fit the device: the sampler draws a replacement
-    ├── DataError      the images cannot be read: the user mends the folder or the sweep file
-    └── ModelError     the network cannot be built from its configuration
+    ├── Diverged         the loss is no longer finite: the trial's result, never retried
+    ├── OutOfMemory      the configuration does not fit the device: the sampler draws a replacement
+    ├── DataError        the images cannot be read: the user mends the folder or the sweep file
+    ├── ModelError       the network cannot be built from its configuration, or not trained with this recipe
+    ├── CheckpointError  the checkpoint is damaged or belongs to another configuration: go back to an earlier one
+    └── ExportError      the exported files do not compute what the trained network computes: nothing is published
 """
 
 
@@ -13,7 +15,7 @@ class TrainableError(Exception):
 
 
 class Diverged(TrainableError):
-    """The training loss became infinite or not a number."""
+    """The loss became infinite or not a number; the message says at which step, and with which learning rate."""
 
 
 class OutOfMemory(TrainableError):
@@ -25,4 +27,12 @@ class DataError(TrainableError, ValueError):
 
 
 class ModelError(TrainableError, ValueError):
-    """The network cannot be built; the message says which field is wrong."""
+    """The network cannot be built or trained; the message says which field is wrong."""
+
+
+class CheckpointError(TrainableError):
+    """The checkpoint cannot be continued from; the message names the folder."""
+
+
+class ExportError(TrainableError):
+    """The exported model is not the trained one; the message says where they part."""

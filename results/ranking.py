@@ -1,0 +1,71 @@
+"""Who stands before whom. Reads records of what happened; knows no rule of any scheduler.
+
+Honest about fidelity: first the rung a trial has reached, then the metric at that rung's epoch, then its id. A lucky first epoch never
+outranks a survivor, and nothing depends on the order in which trials ended.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from results.history import STATUSES, History, TrialRecord
+
+# These have no place in the order, whatever they scored before.
+UNRANKED = frozenset({"diverged", "out_of_memory", "failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The highest rung at which a trial has a score, and that score.
+
+    Attributes:
+        rung_epochs: In epochs; a completed trial stands at its last epoch.
+        score: The metric there, finite.
+    """
+
+    rung_epochs: int
+    score: float
+
+
+def sign(mode: Literal["max", "min"]) -> int:
+    """Return +1 where the metric is maximised, -1 where it is minimised."""
+    return 1 if mode == "max" else -1
+
+
+def standing(record: TrialRecord) -> Standing | None:
+    """Return where a trial stands; None where it has no rank.
+
+    Unranked are trials that ended badly and those that no rung has seen, running ones included. A rung without a finite score counts
+    as not reached. A stopped trial stands at the rung where it was stopped.
+    """
+    if record.status in UNRANKED:
+        return None
+    scores = dict(record.rungs)
+    if record.status == "completed" and record.last is not None:
+        # Its last epoch rather than the sweep's max_epochs: a sweep that was extended keeps what was completed before.
+        scores[record.epochs] = record.last.score
+    reached = [rung for rung, score in scores.items() if score is not None and math.isfinite(score)]
+    if not reached:
+        return None
+    rung = max(reached)
+    score = scores[rung]
+    assert score is not None
+    return Standing(rung, score)
+
+
+def ranked(record: TrialRecord) -> bool:
+    """Return whether a trial has a place in the order."""
+    return standing(record) is not None
+
+
+def order(history: History) -> list[TrialRecord]:
+    """Return all trials, best first; the unranked come last, by status in the order of a trial's life, then by id."""
+    better = sign("max" if history.started is None else history.started.mode)
+
+    def key(record: TrialRecord) -> tuple[int, int, float, str]:
+        place = standing(record)
+        if place is None:
+            return (1, STATUSES.index(record.status), 0.0, record.trial)
+        return (0, -place.rung_epochs, -better * place.score, record.trial)
+
+    return sorted(history.trials.values(), key=key)

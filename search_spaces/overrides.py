@@ -1,0 +1,63 @@
+"""`-s path=value`: one place of a sweep file set from the command line."""
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+from search_spaces.errors import KeyPath, Mistake, SweepError, dotted
+from search_spaces.wording import shown
+from search_spaces.yaml_source import Source, scalar_or_tree
+
+FILE = "-s"  # stands in messages where the file's name would
+
+
+def overridden(source: Source, overrides: Sequence[str]) -> tuple[Source, list[Mistake]]:
+    """Lay overrides over a file, in their order.
+
+    Args:
+        source: The file; it is not altered.
+        overrides: `scheduler.asha.max_epochs=9`: a dotted path, list indexes included, and a YAML value.
+
+    Returns:
+        The result, and what is wrong with those overrides that could not be followed.
+    """
+    data = copy.deepcopy(source.data)
+    paths: list[KeyPath] = []
+    mistakes: list[Mistake] = []
+    for text in overrides:
+        path, sign, value = text.partition("=")
+        if not sign or not all(path.split(".")):
+            mistakes.append(_mistake("", repr(text), "must be path=value, such as scheduler.asha.max_epochs=9"))
+            continue
+        try:
+            paths.append(_set(data, path.split("."), scalar_or_tree(value, FILE)))
+        except SweepError as error:
+            mistakes += [_mistake(path, found.seen, found.required) for found in error.mistakes]
+    return source.with_data(data, paths), mistakes
+
+
+def _set(data: Any, parts: list[str], value: Any) -> KeyPath:
+    """Set one place, making the mappings on the way to it; return the place as keys and indexes."""
+    keys: list[str | int] = []
+    for depth, part in enumerate(parts):
+        last = depth == len(parts) - 1
+        key: str | int = part
+        if isinstance(data, list):
+            if not part.isdecimal() or int(part) >= len(data):
+                seen = f"no item {part} in a list of {len(data)}"
+                raise SweepError([_mistake(dotted(parts), seen, f"must be an index from 0 to {len(data) - 1}; set the whole list to make it longer")])
+            key = int(part)
+        elif not isinstance(data, dict):
+            raise SweepError([_mistake(dotted(parts), f"{dotted(keys)} is {shown(data)}", "must be a mapping or a list to have entries")])
+        keys.append(key)
+        if last:
+            data[key] = value
+        else:
+            if isinstance(data, dict) and data.get(part) is None:
+                data[part] = {}
+            data = data[key]
+    return tuple(keys)
+
+
+def _mistake(path: str, seen: str, required: str) -> Mistake:
+    return Mistake(file=FILE, line=0, column=0, path=path, seen=seen, required=required)

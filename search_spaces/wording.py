@@ -1,0 +1,131 @@
+"""Values, types and near misses in plain words, for people who mend a sweep file."""
+
+import difflib
+import json
+import types
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import annotated_types
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+LONGEST_SHOWN = 60  # characters of a value in a message; a longer one is described
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """Marks a type whose words are its own: `Annotated[float, Described("seconds, or text such as 12h")]`."""
+
+    words: str
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message shows it: text in quotes, small lists as they are, large things by their kind."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return repr(value) if len(value) <= LONGEST_SHOWN else repr(value[: LONGEST_SHOWN - 3] + "...")
+        case dict():
+            return "a mapping" if value else "an empty mapping"
+        case list() | tuple():
+            text = json.dumps(value, default=str)
+            return text if len(text) <= LONGEST_SHOWN else f"a list of {len(value)}"
+    return str(value)
+
+
+def listed(values: Iterable[Any]) -> str:
+    """Return values in a row, as they would be written in the file."""
+    return ", ".join(str(value) if isinstance(value, str) else shown(value) for value in values)
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that the user most likely meant; None where nothing is near."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)), None)
+
+
+def unknown(word: str, known: Iterable[str]) -> str:
+    """Return what is required in place of a key that nobody knows."""
+    names = sorted(known)
+    guess = closest(word, names)
+    return f"did you mean {guess}?" if guess else f"must be one of {', '.join(names)}"
+
+
+def described(annotation: Any) -> str:
+    """Return a field's type with its bounds in words: `a whole number >= 1`."""
+    base, metadata = bare(annotation)
+    if words := next((item.words for item in metadata if isinstance(item, Described)), None):
+        return words
+    origin, arguments = get_origin(base), get_args(base)
+    if origin in (Union, types.UnionType):
+        return ", or ".join(dict.fromkeys(described(_with(part, metadata)) for part in arguments if part is not types.NoneType))
+    if origin is Literal:
+        return str(arguments[0]) if len(arguments) == 1 else f"one of {', '.join(map(str, arguments))}"
+    if origin is tuple:
+        return f"a list{_lengths(metadata)}, each item {described(arguments[0])}"
+    if models := models_in(base):
+        return f"a mapping with the keys {', '.join(models[0].model_fields)}"
+    names = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+    return names.get(base, "a mapping") + _bounds(metadata)
+
+
+def bare(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Take `Annotated` and `| None` off a type: the type itself, and everything that was said about it."""
+    metadata: tuple[Any, ...] = ()
+    while True:
+        origin, arguments = get_origin(annotation), get_args(annotation)
+        if origin is Annotated:
+            annotation = arguments[0]
+            for item in arguments[1:]:
+                metadata += tuple(item.metadata) if isinstance(item, FieldInfo) else (item,)
+        elif origin in (Union, types.UnionType) and len(parts := [part for part in arguments if part is not types.NoneType]) == 1:
+            annotation = parts[0]
+        else:
+            return annotation, metadata
+
+
+def models_in(base: Any) -> list[type[BaseModel]]:
+    """Return the models that a type without `Annotated` may be: itself, or those of a union."""
+    parts = get_args(base) if get_origin(base) in (Union, types.UnionType) else (base,)
+    return [part for part in (bare(part)[0] for part in parts) if isinstance(part, type) and issubclass(part, BaseModel)]
+
+
+def annotation_of(field: FieldInfo) -> Any:
+    """Return a field's type together with its bounds."""
+    return _with(field.annotation, tuple(field.metadata))
+
+
+def _with(annotation: Any, metadata: tuple[Any, ...]) -> Any:
+    return Annotated[(annotation, *metadata)] if metadata else annotation
+
+
+def _bounds(metadata: Iterable[Any]) -> str:
+    parts = []
+    for item in metadata:
+        match item:
+            case annotated_types.Ge(ge=bound):
+                parts.append(f">= {bound:g}" if isinstance(bound, float) else f">= {bound}")
+            case annotated_types.Gt(gt=bound):
+                parts.append(f"> {bound:g}" if isinstance(bound, float) else f"> {bound}")
+            case annotated_types.Le(le=bound):
+                parts.append(f"<= {bound:g}" if isinstance(bound, float) else f"<= {bound}")
+            case annotated_types.Lt(lt=bound):
+                parts.append(f"< {bound:g}" if isinstance(bound, float) else f"< {bound}")
+    return " " + " and ".join(parts) if parts else ""
+
+
+def _lengths(metadata: Iterable[Any]) -> str:
+    least = next((item.min_length for item in metadata if isinstance(item, annotated_types.MinLen)), None)
+    most = next((item.max_length for item in metadata if isinstance(item, annotated_types.MaxLen)), None)
+    match least, most:
+        case None | 0, None:
+            return ""
+        case _, None:
+            return f" of at least {least}"
+        case None | 0, _:
+            return f" of at most {most}"
+    return f" of {least} to {most}"

@@ -1,0 +1,199 @@
+"""The search: what starts, what never starts, and how each odd report ends."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from sweeps import START, by_quality, make_search, make_sweep
+
+from results.events import Ended, Launched, Lost, Repeated, Reported, Suggested, stamp
+from tuner.decisions import Job
+from tuner.search import Search
+from tuner.simulate import simulate
+
+FULL = {"none": {"max_epochs": 3}}
+
+
+def report(job: Job, epoch: int, score: float | None = 0.5, **changes: object) -> Reported:
+    event = Reported(
+        at=stamp(START), trial=job.trial, attempt=job.attempt, score=score, checkpoint=None, worker="host:1", device="cpu", epoch=epoch,
+        val_accuracy=0.5, val_loss=1.0, train_accuracy=0.5, train_loss=1.0, lr=0.1, wall_s=1.0, device_s=1.0, images_per_s=1.0,
+        peak_memory_bytes=0,
+    )  # fmt: skip
+    return replace(event, **changes)  # type: ignore[arg-type]
+
+
+def started(search: Search) -> Job:
+    job = search.next_job(START)
+    assert job is not None
+    return job
+
+
+def test_choice_is_journaled_before_it_is_answered() -> None:
+    search, recorder = make_search(make_sweep())
+    job = started(search)
+    assert [type(event) for event in recorder.events] == [Suggested, Launched]
+    assert recorder.synced == [True, True]
+    assert recorder.events[1].trial == job.trial
+
+
+def test_plain_report_is_not_synced_but_a_decision_is() -> None:
+    search, recorder = make_search(make_sweep(scheduler={"asha": {"min_epochs": 2, "max_epochs": 9}}))
+    job = started(search)
+    recorder.synced.clear()
+    assert search.report(report(job, 1), START).action == "continue"
+    assert search.report(report(job, 2), START).action == "pause"
+    assert recorder.synced == [False, True, True]
+
+
+def test_exactly_the_trials_asked_for_are_launched() -> None:
+    search, _ = make_search(make_sweep(trials=7, scheduler=FULL))
+    simulate(search, by_quality(0), num_workers=3, start_s=START)
+    assert search.history.counts() == {"completed": 7}
+
+
+def test_duplicates_never_become_trials_and_a_small_space_ends_early() -> None:
+    space = {"model": {"family": "resnet", "blocks": [1], "channels": {"choice": [8, 16]}}, "lr": {"choice": [0.1, 0.01]}}
+    search, recorder = make_search(make_sweep(trials=20, scheduler=FULL, trial=space))
+    simulate(search, by_quality(0), num_workers=2, start_s=START)
+    assert len(search.history.trials) == 4
+    assert search.exhausted
+    hashes = [event.config_hash for event in recorder.events if isinstance(event, Suggested)]
+    assert len(set(hashes)) == 4
+
+
+def test_options_that_differ_in_their_label_alone_are_duplicates() -> None:
+    model = {"family": "resnet", "blocks": [1], "channels": 8}
+    space = {"model": {"choice": [model | {"label": "a"}, model | {"label": "b"}]}, "lr": 0.1}
+    search, _ = make_search(make_sweep(trials=2, scheduler=FULL, trial=space))
+    simulate(search, by_quality(0), num_workers=1, start_s=START)
+    assert len(search.history.trials) == 1
+
+
+def test_candidate_over_the_parameter_limit_never_becomes_a_trial() -> None:
+    space = {"model": {"family": "resnet", "blocks": [1], "channels": {"randint": [1, 100]}}, "lr": {"loguniform": [1e-4, 1e-1]}}
+    sweep = make_sweep(trials=30, scheduler=FULL, trial=space, constraints={"max_parameters": 20_000})
+    search, recorder = make_search(sweep)
+    simulate(search, by_quality(0), num_workers=1, start_s=START)
+    suggested = [event for event in recorder.events if isinstance(event, Suggested)]
+    assert len(suggested) == 30
+    assert max(event.cost["parameters"] for event in suggested) <= 20_000
+    assert sum(sum(event.rejected.values()) for event in suggested) > 30  # four in five draws break it
+
+
+def test_grid_launches_every_combination_once_in_the_order_of_the_file() -> None:
+    space = {"model": {"family": "resnet", "blocks": [1], "channels": {"choice": [8, 16]}}, "lr": {"choice": [0.1, 0.01, 0.001]}}
+    search, _ = make_search(make_sweep(trials=None, scheduler=FULL, trial=space, search={"sampler": "grid"}))
+    simulate(search, by_quality(0), num_workers=2, start_s=START)
+    values = [(record.values["model.channels"], record.values["lr"]) for record in search.history.trials.values()]
+    assert values == [(8, 0.1), (8, 0.01), (8, 0.001), (16, 0.1), (16, 0.01), (16, 0.001)]
+
+
+@pytest.mark.parametrize("score", [None])
+def test_score_that_is_missing_or_not_finite_marks_the_trial_diverged_and_fills_no_rung(score: float | None) -> None:
+    search, _ = make_search(make_sweep(trials=1, scheduler={"asha": {"min_epochs": 1, "max_epochs": 9}}))
+    job = started(search)
+    assert search.report(report(job, 1, score), START).action == "stop"
+    assert search.history.counts() == {"diverged": 1}
+    assert search.next_job(START) is None
+    assert search.done
+
+
+def test_report_of_an_older_attempt_changes_nothing() -> None:
+    search, recorder = make_search(make_sweep(trials=1, scheduler=FULL))
+    job = started(search)
+    search.report(report(job, 1, checkpoint="c"), START)
+    search.lost(job.trial, job.attempt, "gone", START)
+    again = started(search)
+    assert (again.trial, again.attempt, again.from_epoch, again.checkpoint) == (job.trial, 2, 1, "c")
+    before = len(recorder.events)
+    assert search.report(report(job, 2), START).action == "stop"
+    assert len(recorder.events) == before
+    assert search.report(report(again, 2), START).action == "continue"
+
+
+def test_epoch_trained_again_is_charged_and_stays_out_of_the_curve() -> None:
+    search, recorder = make_search(make_sweep(trials=1, scheduler=FULL))
+    job = started(search)
+    search.report(report(job, 1, 0.25), START)
+    search.lost(job.trial, job.attempt, "gone", START)
+    again = started(search)
+    assert again.from_epoch == 0
+    assert search.report(report(again, 1, 0.75), START).action == "continue"
+    assert isinstance(recorder.events[-1], Repeated)
+    record = search.history.trials[job.trial]
+    assert record.curve[1].score == 0.25
+    assert record.device_s == 2.0
+    assert search.budget.epochs == 2
+
+
+def test_skipped_epoch_is_an_error_not_a_hole_in_the_curve() -> None:
+    search, _ = make_search(make_sweep(trials=1, scheduler=FULL))
+    job = started(search)
+    with pytest.raises(ValueError, match="skipped an epoch"):
+        search.report(report(job, 2), START)
+
+
+def test_lost_worker_is_retried_before_anything_new_starts() -> None:
+    search, recorder = make_search(make_sweep(trials=3, scheduler=FULL))
+    job = started(search)
+    search.lost(job.trial, job.attempt, "gone", START)
+    assert started(search).trial == job.trial
+    assert [event.why for event in recorder.events if isinstance(event, Launched)] == ["new", "retry"]
+
+
+def test_trial_that_loses_its_worker_three_times_fails_and_the_sweep_goes_on() -> None:
+    search, recorder = make_search(make_sweep(trials=2, scheduler=FULL))
+    for _ in range(3):
+        job = started(search)
+        assert job.trial == "t00001"
+        search.lost(job.trial, job.attempt, "gone", START)
+    assert sum(isinstance(event, Lost) for event in recorder.events) == 3
+    assert search.history.trials["t00001"].status == "failed"
+    assert started(search).trial == "t00002"
+
+
+def test_out_of_memory_is_drawn_again_and_a_failure_is_not() -> None:
+    for status, trials in (("out_of_memory", 3), ("failed", 2)):
+        search, _ = make_search(make_sweep(trials=2, scheduler=FULL))
+        job = started(search)
+        search.end(job.trial, job.attempt, status, "reason", START)
+        simulate(search, by_quality(0), num_workers=1, start_s=START)
+        assert len(search.history.trials) == trials
+        assert search.history.num_completed == trials - 1
+
+
+def test_failed_trial_keeps_its_reason_and_log() -> None:
+    search, _ = make_search(make_sweep(trials=1, scheduler=FULL))
+    job = started(search)
+    search.end(job.trial, job.attempt, "failed", "no such folder", START, ["line 1", "line 2"])
+    ended = search.history.trials[job.trial].ended
+    assert ended == Ended(at=stamp(START), trial=job.trial, status="failed", reason="no such folder", log_tail=("line 1", "line 2"))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_no_epoch_is_started_that_would_cross_the_budget(workers: int) -> None:
+    for limit in range(1, 30):
+        search, _ = make_search(make_sweep(trials=9, scheduler=FULL, budget={"epochs": limit}))
+        trace = simulate(search, by_quality(0), num_workers=workers, start_s=START)
+        assert trace.epochs == min(limit, 27)
+        assert search.done
+        assert (search.stopped_by is None) == (limit >= 27)
+
+
+def test_gpu_hours_hold_with_several_workers() -> None:
+    search, _ = make_search(make_sweep(trials=9, scheduler=FULL, budget={"gpu_hours": 10.5 / 3600}))
+    trace = simulate(search, by_quality(0), num_workers=4, start_s=START)
+    assert search.budget.device_s <= 10.5
+    assert trace.epochs >= 8  # at most the workers' last epochs are left unused
+
+
+def test_same_seed_draws_the_same_trials_and_another_seed_others() -> None:
+    def drawn(seed: int) -> list[object]:
+        search, _ = make_search(make_sweep(trials=5, scheduler=FULL, seed=seed))
+        simulate(search, by_quality(0), num_workers=1, start_s=START)
+        return [record.values["lr"] for record in search.history.trials.values()]
+
+    assert drawn(0) == drawn(0)
+    assert drawn(0) != drawn(1)
+    assert all(math.isfinite(float(str(lr))) for lr in drawn(0))

@@ -1,0 +1,284 @@
+"""One sweep in progress: what to train next, and what a trial does after an epoch.
+
+Ray, the simulator and a restart all turn this crank. `Search` itself remembers nothing: facts live in three folds (`History`, the
+scheduler's rungs, `Budget`) that are fed the same events live and on replay. Every choice is journaled before it is answered.
+No ray, no torch, no clock: the time comes in as `now`, in seconds since 1970 (UTC).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Protocol
+
+from results.events import Decided, Ended, EndStatus, Event, Launched, Lost, Repeated, Reported, Suggested, Why, stamp
+from results.history import History, TrialRecord
+from search_spaces import constraints
+from search_spaces.space import Space
+from search_spaces.sweep import Sweep
+from trainable.config.cost import ArchitectureCost
+from trainable.config.train import TrainConfig
+from tuner.budget import Budget
+from tuner.decisions import CONTINUE, Decision, Job, Promotion
+from tuner.samplers.sampler import Propose
+from tuner.schedulers.scheduler import Scheduler
+
+# Draws in a row that may break a constraint or repeat a trial before the space counts as used up. A feasible share of 1 in
+# 500 is missed with probability (1 - 1/500)**10_000 = 2e-9.
+MAX_DRAWS = 10_000
+
+# A trial whose worker is lost this often is taken for the cause.
+MAX_LOSSES = 3
+
+Append = Callable[[Sequence[Event], bool], None]  # events, and whether they must be on disk before the answer
+Cost = Callable[[TrainConfig], ArchitectureCost]
+
+
+class Steering(Protocol):
+    """What Ray's driver and the simulator ask of whatever steers a sweep."""
+
+    def next_job(self, now: float) -> Job | None:
+        """Return what a free worker trains next; None for nothing now."""
+
+    def report(self, event: Reported, now: float) -> Decision:
+        """Take in one epoch; return what its trial does next."""
+
+
+class Search:
+    """See the module's docstring; `tuner.restore.restore` makes one."""
+
+    def __init__(
+        self,
+        sweep: Sweep,
+        *,
+        space: Space,
+        scheduler: Scheduler,
+        propose: Propose,
+        cost: Cost,
+        budget: Budget,
+        history: History,
+        append: Append,
+    ) -> None:
+        self.sweep = sweep
+        self.history = history
+        self.budget = budget
+        self.exhausted = False  # the sampler found no further candidate that fits and is new
+        self.stopped_by: str | None = None  # why nothing new is started; None while the search goes on
+        self._space = space
+        self._scheduler = scheduler
+        self._propose = propose
+        self._cost = cost
+        self._append = append
+        self._nothing_left = False
+
+    @property
+    def done(self) -> bool:
+        """Return whether nothing runs and nothing is left to start: true only after `next_job` has answered None."""
+        return self._nothing_left and not self.history.running
+
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """Return the paths of the searched parameters, in the order of the sweep file."""
+        return self._space.searched
+
+    @property
+    def ladder(self) -> tuple[int, ...]:
+        """Return the rungs in epochs, ascending."""
+        return self._scheduler.ladder
+
+    @property
+    def num_trials(self) -> int:
+        """Return the trials asked for: those of the sweep file, or the whole grid."""
+        return self.sweep.search.trials or self._space.size() or 0
+
+    def apply(self, event: Event) -> None:
+        """Remember one fact, live or replayed. Nothing is chosen here."""
+        self.history.apply(event)
+        self._scheduler.apply(event)
+        self.budget.apply(event)
+
+    def record(self, *events: Event) -> None:
+        """Remember facts and have them on disk."""
+        for event in events:
+            self.apply(event)
+        self._append(events, True)
+
+    def next_job(self, now: float) -> Job | None:
+        """Return the segment that a free worker trains next; None when there is nothing now (see `done`).
+
+        Order: trials whose worker or driver went away, the highest promotion, a new candidate, and, when all else is used up
+        and nobody was trained in full, the leader (`drain`).
+        """
+        job = self._choose(now)
+        self._nothing_left = job is None and not self.history.running
+        return job
+
+    def report(self, event: Reported, now: float) -> Decision:
+        """Take in one trained epoch and say what its trial does next.
+
+        A report of an older attempt changes nothing and its sender is told to stop. An epoch that the journal already has was
+        trained again after a crash: it is charged, and changes nothing else.
+        """
+        record = self.history.trials.get(event.trial)
+        if record is None or record.attempt != event.attempt or event.trial not in self.history.running:
+            return Decision(action="stop", reason="an older attempt: the trial goes on elsewhere")
+        if event.epoch in record.curve:
+            again = Repeated(at=event.at, trial=event.trial, attempt=event.attempt, epoch=event.epoch, device_s=event.device_s)
+            self.apply(again)
+            self._append([again], False)
+            return CONTINUE  # a segment ends above every epoch that was reported before it began
+        if event.epoch != record.epochs + 1:
+            raise ValueError(f"{event.trial} reported epoch {event.epoch} after epoch {record.epochs}: a worker skipped an epoch")
+        self.apply(event)
+        decision, facts = self._judge(record, event, now)
+        for fact in facts:
+            self.apply(fact)
+        self._append([event, *facts], bool(facts))
+        return decision
+
+    def lost(self, trial: str, attempt: int, reason: str, now: float) -> None:
+        """Take note that the worker of a segment went away; the trial goes on from its last checkpoint, or fails the third time."""
+        record = self.history.trials[trial]
+        if record.attempt != attempt or trial not in self.history.running:
+            return
+        events: list[Event] = [Lost(at=stamp(now), trial=trial, attempt=attempt, reason=reason)]
+        if len(record.losses) + 1 >= MAX_LOSSES:
+            events.append(Ended(at=stamp(now), trial=trial, status="failed", reason=f"its worker was lost {MAX_LOSSES} times: {reason}"))
+        self.record(*events)
+
+    def end(self, trial: str, attempt: int, status: EndStatus, reason: str, now: float, log_tail: Sequence[str] = ()) -> None:
+        """End a trial that cannot go on: diverged, out of memory, failed."""
+        record = self.history.trials[trial]
+        if record.attempt != attempt or trial not in self.history.running:
+            return
+        self.record(Ended(at=stamp(now), trial=trial, status=status, reason=reason, log_tail=tuple(log_tail)))
+
+    def settle(self, now: float) -> None:
+        """Finish what a killed driver had begun to write: a report without its decision, a decision without its end."""
+        for trial in sorted(self.history.running):
+            record = self.history.trials[trial]
+            if (last := record.last) is None:
+                continue
+            decided = next((fact for fact in reversed(record.decisions) if fact.epoch == last.epoch), None)
+            if decided is None:
+                _, facts = self._judge(record, last, now, budgeted=False)
+                if facts:
+                    self.record(*facts)
+            elif decided.action == "stop":
+                self.record(_stopped(decided, now))
+
+    def _choose(self, now: float) -> Job | None:
+        if (trial := self.history.next_pending()) is not None:
+            return None if self._refused(now) else self._resume(self.history.trials[trial], now)
+        if (promotion := self._scheduler.promotion()) is not None:
+            return None if self._refused(now) else self._continue(promotion, "promotion", now)
+        if (job := self._start(now)) is not None:
+            return job
+        if self.stopped_by or self.history.running or self.history.num_completed:
+            return None  # what runs may still lead to a promotion; where one was trained in full the leader may rest
+        if (promotion := self._scheduler.leader()) is not None:
+            return None if self._refused(now) else self._continue(promotion, "drain", now)
+        return None
+
+    def _refused(self, now: float) -> bool:
+        """Return whether the budget has no room for what would be launched next, and keep its reason."""
+        refusal = self.budget.refusal(num_running=len(self.history.running) + 1, now=now)
+        self.stopped_by = None if refusal is None else f"budget of {refusal}"
+        return refusal is not None
+
+    def _start(self, now: float) -> Job | None:
+        """Return the first segment of a new trial; None when all were launched, or the space is used up."""
+        wanted = self.sweep.search.trials
+        if self.exhausted or (wanted is not None and self.history.num_counted >= wanted) or self._refused(now):
+            return None
+        rejected: Counter[str] = Counter()
+        first = self.history.next_draw
+        for draw in range(first, first + MAX_DRAWS):
+            suggestion = self._propose(self.history, draw)
+            if suggestion is None:
+                break
+            config = self._space.build(suggestion.values, self.sweep.base_config())
+            config_hash = config.hash()
+            if config_hash in self.history.config_hashes:
+                rejected["duplicate"] += 1
+                continue
+            cost = self._cost(config)
+            reason = constraints.broken(self.sweep.constraints, config, cost)
+            if reason is not None:
+                rejected[reason] += 1
+                continue
+            trial = f"t{len(self.history.trials) + 1:05d}"
+            suggested = Suggested(
+                at=stamp(now),
+                trial=trial,
+                config=config.model_dump(mode="json"),
+                config_hash=config_hash,
+                values=dict(suggestion.values),
+                cost=asdict(cost),
+                draw=draw,
+                source=suggestion.source,
+                rejected=dict(rejected),
+            )
+            return self._launch(trial, config, 0, self._scheduler.segment_end(0), "new", now, before=(suggested,))
+        self.exhausted = True
+        return None
+
+    def _resume(self, record: TrialRecord, now: float) -> Job:
+        """Return the rest of a segment that was interrupted, from the newest checkpoint that the journal knows."""
+        lost = bool(record.losses) and record.losses[-1].attempt == record.attempt
+        why: Why = "new" if not record.attempts else "retry" if lost else "resume"
+        until_epoch = self._scheduler.segment_end(record.epochs)
+        return self._launch(record.trial, TrainConfig.model_validate(record.config), record.checkpoint_epoch, until_epoch, why, now)
+
+    def _continue(self, promotion: Promotion, why: Why, now: float) -> Job:
+        config = TrainConfig.model_validate(self.history.trials[promotion.trial].config)
+        return self._launch(promotion.trial, config, promotion.from_epoch, promotion.until_epoch, why, now)
+
+    def _launch(
+        self, trial: str, config: TrainConfig, from_epoch: int, until_epoch: int, why: Why, now: float, before: Sequence[Event] = ()
+    ) -> Job:
+        record = self.history.trials.get(trial)
+        attempt = 1 if record is None else record.attempt + 1
+        checkpoint = None if record is None or from_epoch == 0 else record.checkpoint
+        launched = Launched(at=stamp(now), trial=trial, attempt=attempt, from_epoch=from_epoch, until_epoch=until_epoch, why=why)
+        self.record(*before, launched)
+        return Job(
+            trial=trial,
+            config=config,
+            from_epoch=from_epoch,
+            until_epoch=until_epoch,
+            attempt=attempt,
+            checkpoint=checkpoint,
+            checkpoint_epochs=self.sweep.checkpoint_epochs,
+        )
+
+    def _judge(self, record: TrialRecord, event: Reported, now: float, *, budgeted: bool = True) -> tuple[Decision, list[Event]]:
+        """Return the answer to a report that has been applied, and the facts to journal with it. Remembers nothing."""
+        at = stamp(now)
+        if event.score is None:
+            ended = Ended(at=at, trial=event.trial, status="diverged", reason=f"{self.sweep.objective.metric} is not finite")
+            return Decision(action="stop", reason=ended.reason), [ended]
+        if event.epoch >= self.sweep.max_epochs:
+            return Decision(action="stop", reason="trained in full"), [Ended(at=at, trial=event.trial, status="completed")]
+        decision = self._scheduler.judge(event.trial, event.epoch)
+        if budgeted and decision.action == "continue":
+            refusal = self.budget.refusal(num_running=len(self.history.running), now=now)
+            if refusal is not None:
+                self.stopped_by = f"budget of {refusal}"
+                decision = Decision(action="pause", rung_epochs=decision.rung_epochs, cutoff=decision.cutoff, reason=self.stopped_by)
+        if decision is CONTINUE:
+            return decision, []
+        decided = Decided(
+            at=at,
+            trial=event.trial,
+            epoch=event.epoch,
+            rung_epochs=decision.rung_epochs,
+            score=event.score,
+            action=decision.action,
+            cutoff=decision.cutoff,
+            reason=decision.reason,
+        )
+        return decision, [decided, _stopped(decided, now)] if decision.action == "stop" else [decided]
+
+
+def _stopped(decided: Decided, now: float) -> Ended:
+    return Ended(at=stamp(now), trial=decided.trial, status="stopped", reason=decided.reason)
