@@ -1,0 +1,141 @@
+"""Rules that span fields of a sweep file, and what is allowed but seldom meant.
+
+They read the plain data, not the model, so that they speak also where something else in the file is wrong.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from search_spaces.errors import KeyPath, Problem
+from search_spaces.refusals import refusals
+from search_spaces.settings import Flattened
+from search_spaces.space import Space
+from search_spaces.sweep import METRICS, AshaOptions, SchedulerOptions, SearchOptions, Sweep
+from search_spaces.trial_checks import no_field
+from search_spaces.trial_fields import field
+from search_spaces.wording import listed, shown
+
+ELSEWHERE_IN_FINAL = {"max_epochs": "final.epochs", "seed": "final.seeds", "data": "`data:` at the top of the file"}
+
+
+def problems(data: Mapping[str, Any], flattened: Flattened | None) -> list[Problem]:
+    """Return every broken rule.
+
+    Args:
+        data: The file, overrides included.
+        flattened: Its `trial`; None where that is no mapping.
+    """
+    return [
+        *_objective(data.get("objective")),
+        *_scheduler(data.get("scheduler")),
+        *_search(data, flattened),
+        *_data(data.get("data")),
+        *_final(data),
+    ]
+
+
+def warnings(sweep: Sweep) -> list[str]:
+    """Return what is allowed but seldom meant, a sentence each."""
+    found = []
+    rule, trials = sweep.scheduler.rule, sweep.search.trials
+    if isinstance(rule, AshaOptions) and rule.min_epochs == 1 < rule.max_epochs:
+        usual = AshaOptions(max_epochs=rule.max_epochs).first_rung
+        found.append(f"scheduler.asha.min_epochs: a first rung of one epoch is a bet on noise; the default here is {usual}")
+    size = Space.parse(sweep.trial).size()
+    if trials is not None and size is not None and trials > size:
+        found.append(f"search.trials: {trials} are asked for, but the space holds only {size}; the sweep ends after those")
+    if sweep.final is not None and sweep.final.epochs is not None and sweep.final.epochs < sweep.max_epochs:
+        found.append(f"final.epochs: {sweep.final.epochs} is less than the {sweep.max_epochs} of a trial trained in full")
+    return found
+
+
+def _objective(objective: Any) -> Iterator[Problem]:
+    match objective:
+        case {"metric": str(metric), "mode": "max" | "min" as mode} if metric in METRICS and METRICS[metric] != mode:
+            yield Problem(
+                ("objective", "mode"), f"{mode} beside {metric}", f"must be {METRICS[metric]}; leave mode out, it follows from the metric"
+            )
+
+
+def _scheduler(scheduler: Any) -> Iterator[Problem]:
+    if not isinstance(scheduler, dict):
+        return
+    rules = list(SchedulerOptions.model_fields)
+    chosen = [name for name in rules if scheduler.get(name) is not None]
+    if len(chosen) > 1:
+        yield Problem(("scheduler",), f"{' and '.join(chosen)} together", "must be one rule; remove the others")
+    if not chosen and not any(isinstance(key, str) and key not in rules for key in scheduler):
+        yield Problem(("scheduler",), "no rule", f"must have one of {listed(rules)}, such as asha: {{max_epochs: 25}}")
+    asha = scheduler.get("asha")
+    if not isinstance(asha, dict):
+        return
+    least, most = asha.get("min_epochs"), asha.get("max_epochs")
+    if _whole(least) and _whole(most) and least > most:
+        yield Problem(
+            ("scheduler", "asha", "min_epochs"), str(least), f"must be <= max_epochs, which is {most}; lower it or raise max_epochs"
+        )
+    if asha.get("variant") == "stopping":
+        if asha.get("delayed") is True:
+            yield Problem(("scheduler", "asha", "delayed"), "true beside variant stopping", "must be left out; only promotion delays")
+        if asha.get("drain") is not None:
+            seen = f"{shown(asha['drain'])} beside variant stopping"
+            yield Problem(("scheduler", "asha", "drain"), seen, "must be left out; only promotion has paused trials to go on with")
+
+
+def _search(data: Mapping[str, Any], flattened: Flattened | None) -> Iterator[Problem]:
+    search = data.get("search", {})
+    if not isinstance(search, dict):
+        return
+    sampler, trials = search.get("sampler", SearchOptions().sampler), search.get("trials")
+    if sampler == "random" and trials is None:
+        yield Problem(("search", "trials"), "missing", "must be given for sampler random: how many trials to launch")
+    if sampler == "grid" and flattened is not None:
+        yield from Space(flattened.settings).continuous()
+    match data.get("final"):
+        case {"top": int(top)} if _whole(trials) and top > trials:
+            yield Problem(("final", "top"), str(top), f"must be <= search.trials, which is {trials}")
+
+
+def _data(data: Any) -> Iterator[Problem]:
+    match data:
+        case {"name": "parquet", "path": str(path)}:
+            folder = Path(path).expanduser()
+            if not folder.is_dir():
+                yield Problem(
+                    ("data", "path"), f"{shown(path)} is not a folder here", "must hold train*.parquet; give it with -s data.path=FOLDER"
+                )
+            elif not any(folder.glob("train*.parquet")):
+                yield Problem(
+                    ("data", "path"), f"{shown(path)} holds no train*.parquet", "must hold one or more; give it with -s data.path=FOLDER"
+                )
+        case {"name": "parquet"} if data.get("path") is None:
+            yield Problem(("data", "path"), "missing", "must be given for parquet: a folder with train*.parquet; or -s data.path=FOLDER")
+        case {"name": "digits", "path": str(path)}:
+            yield Problem(("data", "path"), shown(path), "must be left out; digits are embedded and read no folder")
+
+
+def _final(data: Mapping[str, Any]) -> Iterator[Problem]:
+    match data.get("final"):
+        case {"overrides": dict(overrides)}:
+            for key, value in overrides.items():
+                yield from _final_override(tuple(key.split(".")), value, ("final", "overrides", key))
+
+
+def _final_override(keys: KeyPath, value: Any, place: KeyPath) -> Iterator[Problem]:
+    if keys[0] in ELSEWHERE_IN_FINAL:
+        yield Problem(place, "set among the overrides", f"must be set by {ELSEWHERE_IN_FINAL[str(keys[0])]}; remove it here")
+        return
+    for depth in range(len(keys)):
+        if field(keys[: depth + 1]) is None:
+            yield no_field(keys, place, depth)
+            return
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _final_override((*keys, key), item, (*place, key))
+    else:
+        yield from refusals(field(keys), value, place)
+
+
+def _whole(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -43,9 +43,7 @@ def active(conditions: Sequence[Condition], values: Mapping[str, Value]) -> bool
 
 def exclusive(first: Sequence[Condition], second: Sequence[Condition]) -> bool:
     """Say whether two sets of conditions can never both hold: some key appears in both without a value in common."""
-    return any(
-        one.path == other.path and not any(other.allows(value) for value in one.values) for one in first for other in second
-    )
+    return any(one.path == other.path and not any(other.allows(value) for value in one.values) for one in first for other in second)
 
 
 def parse(when: Any, place: KeyPath, scope: KeyPath, paths: Collection[str]) -> tuple[tuple[Condition, ...], list[Problem]]:

@@ -62,7 +62,11 @@ def _choice(argument: Any, path: KeyPath) -> tuple[Choice | None, list[Problem]]
             continue
         if isinstance(content, dict) and (words := [word for word in WORDS if word in content]):
             problems.append(
-                Problem((*path, index, words[0]), "a domain as an option", "must be a value; give the parameter alternatives that each have a `when`")
+                Problem(
+                    (*path, index, words[0]),
+                    "a domain as an option",
+                    "must be a value; give the parameter alternatives that each have a `when`",
+                )
             )
             continue
         name = option_name(content)
@@ -70,7 +74,7 @@ def _choice(argument: Any, path: KeyPath) -> tuple[Choice | None, list[Problem]]
             what = "with a label of its own" if isinstance(content, dict) else "that no other option has"
             problems.append(Problem((*path, index), f"{shown(name)} a second time", f"must be an option {what}; remove or rename one"))
             continue
-        options.append(Option(name, content))
+        options.append(Option(name, content, index))
     return (Choice(tuple(options)) if options else None), problems
 
 
@@ -89,7 +93,11 @@ def _wrong_numbers(word: str, argument: Any, path: KeyPath) -> Iterator[Problem]
             yield Problem((*path, index), f"{name} is {shown(number)}", "must be a finite number")
             wrong = True
         elif word in WHOLE and not isinstance(number, int):
-            yield Problem((*path, index), f"{name} is {shown(number)}", f"must be a whole number; round it or use {word.replace('rand', '').replace('int', 'uniform')}")
+            yield Problem(
+                (*path, index),
+                f"{name} is {shown(number)}",
+                f"must be a whole number; round it or use {word.replace('rand', '').replace('int', 'uniform')}",
+            )
             wrong = True
     if wrong:
         return

@@ -23,10 +23,12 @@ class Option:
     Attributes:
         name: What is recorded: the scalar itself, the label of a mapping, else compact JSON text.
         content: What the option stands for in the configuration.
+        index: Where it stands in the file's list, from 0.
     """
 
     name: Value
     content: Any
+    index: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,7 @@ class LogRandInt:
 
 
 Domain = Choice | Uniform | LogUniform | QUniform | RandInt | LogRandInt
+
 
 def same(first: Any, second: Any) -> bool:
     """Compare two values as YAML does: 1 is 1.0, but true is not 1."""

@@ -1,18 +1,19 @@
-"""File to `Sweep`, with every mistake at once and in the order of the file. Neither torch nor ray is imported."""
+"""From a file to a `Sweep`, with every mistake at once and in the order of the file. Neither torch nor ray is imported."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from search_spaces import checks
+from search_spaces import checks, combination_checks, trial_checks
 from search_spaces.errors import Problem, SweepError
 from search_spaces.overrides import overridden
 from search_spaces.refusals import explained, refusals
-from search_spaces.space import Space
+from search_spaces.settings import flatten
 from search_spaces.sweep import METRICS, Sweep
-from search_spaces.yaml_source import Source, read
+from search_spaces.yaml_source import read
 
 
 def load(path: Path | str, overrides: Sequence[str] = ()) -> Sweep:
@@ -20,12 +21,54 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Sweep:
 
     Args:
         path: The file.
-        overrides: `path=value` texts of `-s`, laid over the file in their order.
+        overrides: Texts of `-s`, `path=value`, laid over the file in their order.
 
     Raises:
-        SweepError: All mistakes, each with its place.
+        SweepError: All that is wrong, each with its place.
     """
-    return resolve(source_of(path, overrides))
+    source, mistakes = overridden(read(path), overrides)
+    data = _with_mode(source.data)
+    if found := [*mistakes, *map(source.mistake, problems(data))]:
+        raise SweepError(found)
+    return _validated(data)
 
 
-def resolve(source: Source) -> Sweep: ...
+def resolved(data: Mapping[str, Any]) -> Sweep:
+    """Return a sweep that was stored resolved (`sweep.json`); whether its data is still there is not asked.
+
+    Raises:
+        SweepError: It does not fit the model, such as that of a newer release.
+    """
+    try:
+        return _validated(data)
+    except ValidationError as error:
+        raise SweepError.without_lines(explained(error, Sweep, data, ()), file="sweep.json") from None
+
+
+def problems(data: Mapping[str, Any]) -> list[Problem]:
+    """Return all that is wrong with the plain data of a sweep file, each once."""
+    found = refusals(Sweep, data)
+    flattened = flatten(data["trial"]) if isinstance(data.get("trial"), dict) else None
+    if flattened is not None:
+        found += [*flattened.problems, *trial_checks.problems(flattened)]
+        found += combination_checks.problems(flattened, [problem.path for problem in found])
+    found += checks.problems(data, flattened)
+    match data.get("final"):
+        case {"overrides": dict(overrides)} if flattened is not None and not any(problem.path[0] == "final" for problem in found):
+            found += combination_checks.final_problems(flattened, overrides)
+    return list(dict.fromkeys(found))
+
+
+def _with_mode(data: dict[str, Any]) -> dict[str, Any]:
+    """Fill in the mode that follows from the metric."""
+    match data.get("objective"):
+        case {"mode": _}:
+            return data
+        case {"metric": str(metric), **others} if metric in METRICS:
+            return data | {"objective": {"metric": metric, "mode": METRICS[metric], **others}}
+    return data
+
+
+def _validated(data: Mapping[str, Any]) -> Sweep:
+    # JSON rules, as in `refusals`: "16" is no number, and a list may stand for a tuple.
+    return Sweep.model_validate_json(json.dumps(data), strict=True)

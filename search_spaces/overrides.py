@@ -1,12 +1,15 @@
-"""`-s path=value`: one place of a sweep file set from the command line."""
+"""Dotted paths that change what is there: `-s path=value` a sweep file, `final.overrides` a configuration."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from search_spaces.errors import KeyPath, Mistake, SweepError, dotted
+from search_spaces.space import merged
 from search_spaces.wording import shown
 from search_spaces.yaml_source import Source, scalar_or_tree
+from trainable.config.recipe import OPTIMIZER_FIELDS
+from trainable.config.train import TrainConfig
 
 FILE = "-s"  # stands in messages where the file's name would
 
@@ -25,15 +28,46 @@ def overridden(source: Source, overrides: Sequence[str]) -> tuple[Source, list[M
     paths: list[KeyPath] = []
     mistakes: list[Mistake] = []
     for text in overrides:
-        path, sign, value = text.partition("=")
-        if not sign or not all(path.split(".")):
-            mistakes.append(_mistake("", repr(text), "must be path=value, such as scheduler.asha.max_epochs=9"))
-            continue
         try:
-            paths.append(_set(data, path.split("."), scalar_or_tree(value, FILE)))
+            path, value = parse_override(text)
+            paths.append(_set(data, path.split("."), value))
         except SweepError as error:
-            mistakes += [_mistake(path, found.seen, found.required) for found in error.mistakes]
+            mistakes += error.mistakes
     return source.with_data(data, paths), mistakes
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """Return the dotted path and the plain value of `path=value`.
+
+    Raises:
+        SweepError: There is no path, no =, or the value is not YAML.
+    """
+    path, sign, value = text.partition("=")
+    if not sign or not all(path.split(".")):
+        raise SweepError([_mistake("", repr(text), "must be path=value, such as scheduler.asha.max_epochs=9")])
+    try:
+        return path, scalar_or_tree(value, FILE)
+    except SweepError as error:
+        raise SweepError(
+            [_mistake(path, found.seen, "must be a YAML value; put text with special characters in quotes") for found in error.mistakes]
+        ) from None
+
+
+def changed(config: TrainConfig, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of a configuration with `final.overrides` laid over it, not validated yet.
+
+    Keys are dotted paths; a mapping changes the fields that it names. With another optimizer, what only the old one read is forgotten.
+    """
+    content = config.model_dump(mode="json")
+    for path, value in overrides.items():
+        *parents, name = path.split(".")
+        change: dict[str, Any] = {name: value}
+        for parent in reversed(parents):
+            change = {parent: change}
+        content = merged(content, change)
+    if content["optimizer"] != config.optimizer:
+        content |= {name: None for name in OPTIMIZER_FIELDS if name not in overrides}
+    return content
 
 
 def _set(data: Any, parts: list[str], value: Any) -> KeyPath:
@@ -45,7 +79,9 @@ def _set(data: Any, parts: list[str], value: Any) -> KeyPath:
         if isinstance(data, list):
             if not part.isdecimal() or int(part) >= len(data):
                 seen = f"no item {part} in a list of {len(data)}"
-                raise SweepError([_mistake(dotted(parts), seen, f"must be an index from 0 to {len(data) - 1}; set the whole list to make it longer")])
+                raise SweepError(
+                    [_mistake(dotted(parts), seen, f"must be an index from 0 to {len(data) - 1}; set the whole list to make it longer")]
+                )
             key = int(part)
         elif not isinstance(data, dict):
             raise SweepError([_mistake(dotted(parts), f"{dotted(keys)} is {shown(data)}", "must be a mapping or a list to have entries")])

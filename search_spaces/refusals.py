@@ -49,7 +49,7 @@ def _explained(details: ErrorDetails, annotation: Any, value: Any, place: KeyPat
         case "missing":
             name = str(rest[0])
             field = next(model.model_fields[name] for model in models_in(bare(annotation)[0]) if name in model.model_fields)
-            purpose = f": {field.description}" if field.description else ""
+            purpose = f": {field.description.rstrip('.')}" if field.description else ""
             return Problem((*place, name), "missing", f"must be given, {described(annotation_of(field))}{purpose}")
         case "extra_forbidden":
             return Problem((*place, str(rest[0])), "unknown key", unknown(str(rest[0]), models_in(bare(annotation)[0])[0].model_fields))

@@ -292,7 +292,9 @@ def _possible(settings: Iterable[Setting], reader: _Reader) -> tuple[Setting, ..
 def _never(condition: Condition, deciders: list[Setting]) -> Iterable[Problem]:
     if continuous := [d for d in deciders if isinstance(d, Parameter) and d.domain.values() is None]:
         yield Problem(
-            condition.place, f"{condition.path} is drawn from a continuous domain at {dotted(continuous[0].place)}", "must be a choice or a constant"
+            condition.place,
+            f"{condition.path} is drawn from a continuous domain at {dotted(continuous[0].place)}",
+            "must be a choice or a constant",
         )
         return
     for value in condition.values:

@@ -157,7 +157,9 @@ class Space:
             else:
                 known[setting.path] = values[setting.path]
         idle = values.keys() - {setting.path for setting in found if isinstance(setting, Parameter)}
-        problems += [Problem((path,), shown(values[path]), "must be absent; it is not active beside the other values") for path in sorted(idle)]
+        problems += [
+            Problem((path,), shown(values[path]), "must be absent; it is not active beside the other values") for path in sorted(idle)
+        ]
         if problems:
             raise SweepError.without_lines(problems, file="candidate")
         return tuple(found)

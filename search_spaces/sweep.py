@@ -21,7 +21,9 @@ Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 Name = Annotated[
-    str, Field(pattern=NAME), Described("a name of letters, digits, dots, dashes and underscores, at most 100, that begins with a letter or digit")
+    str,
+    Field(pattern=NAME),
+    Described("a name of letters, digits, dots, dashes and underscores, at most 100, that begins with a letter or digit"),
 ]
 
 DURATION = r"^(?=.)(\d+(?:\.\d+)?h)?(\d+(?:\.\d+)?m)?(\d+(?:\.\d+)?s)?$"
@@ -112,7 +114,9 @@ class BudgetOptions(Frozen):
     """What the sweep may spend at most; no epoch is started that would cross it."""
 
     gpu_hours: Annotated[float, Field(gt=0.0)] | None = Field(default=None, description="Hours of workers' time, summed over workers.")
-    wall_clock: Duration | None = Field(default=None, description="Time from start to end of the search: seconds, or text such as 12h or 1h30m.")
+    wall_clock: Duration | None = Field(
+        default=None, description="Time from start to end of the search: seconds, or text such as 12h or 1h30m."
+    )
     epochs: Annotated[int, Field(strict=True, ge=1)] | None = Field(default=None, description="Epochs trained, all trials together.")
 
     @property
@@ -139,7 +143,9 @@ class FinalOptions(Frozen):
 
     top: Annotated[int, Field(strict=True, ge=1)] = 1
     epochs: Epochs | None = Field(default=None, description="Horizon of the final; the search's max_epochs by default.")
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] | None = Field(default=None, description="One run each; the trial's own seed by default.")
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] | None = Field(
+        default=None, description="One run each; the trial's own seed by default."
+    )
     overrides: dict[str, Any] = Field(default_factory=dict, description="Fields of the trial to change, as dotted paths.")
 
 

@@ -1,62 +1,110 @@
-"""What stands under `trial`, held against TrainConfig: unknown fields, values out of bounds, combinations that it refuses.
+"""Each value under `trial`, held against TrainConfig: unknown fields, wrong types, values out of bounds."""
 
-Single values are checked where they stand. Combinations are checked by building configurations: all that the choices make where
-they are few, else draws in which every option takes part.
-"""
+from collections.abc import Iterator
 
-import itertools
-from collections.abc import Iterator, Mapping
-from random import Random
-from typing import Any
-
-from pydantic import ValidationError
-
-from search_spaces.conditions import Condition
 from search_spaces.domain_words import WORDS
-from search_spaces.domains import Choice, Domain, LogUniform, QUniform, Uniform, Value
+from search_spaces.domains import Choice, LogRandInt, LogUniform, QUniform, RandInt, Uniform
 from search_spaces.errors import KeyPath, Problem, dotted
-from search_spaces.refusals import explained
+from search_spaces.refusals import refusals
 from search_spaces.settings import Constant, Flattened, Parameter, Setting
-from search_spaces.space import Space, merged
-from search_spaces.trial_fields import ELSEWHERE, field, known_keys, wrong_value
-from search_spaces.wording import annotation_of, closest, described, listed, shown, unknown
+from search_spaces.trial_fields import ELSEWHERE, field, known_keys
+from search_spaces.wording import annotation_of, closest, described, shown, unknown
 from trainable.config.train import TrainConfig
-
-MAX_COMBINATIONS = 512  # of choices, built one by one in about 50 ms
-DRAWS_PER_OPTION = 3
-ELSEWHERE_STAND_IN: Mapping[str, Any] = {"data": {"name": "digits"}, "max_epochs": 1}
 
 
 def problems(flattened: Flattened) -> list[Problem]:
-    """Return what TrainConfig has against the tree under `trial`, each finding once."""
+    """Return what TrainConfig has against the single values under `trial`, each finding once."""
     found = [problem for leaf in flattened.leaves for problem in _of_leaf(leaf)]
     found += _of_conditions(flattened)
     found += _missing(flattened)
-    found = list(dict.fromkeys(found))
-    doubtful = {dotted(problem.path) for problem in (*flattened.problems, *found)}
-    return found + list(_of_combinations(flattened, doubtful))
+    return list(dict.fromkeys(found))
+
+
+def no_field(keys: KeyPath, place: KeyPath, depth: int) -> Problem:
+    """Return the problem of a path that TrainConfig does not have.
+
+    Args:
+        keys: The path.
+        place: Where its key `depth` stands in the file.
+        depth: Number of keys, from the front, that it does have.
+    """
+    parent, key = keys[:depth], keys[depth]
+    if known := known_keys(parent):
+        return Problem(place, "unknown key", unknown(str(key), [name for name in known if parent or name not in ELSEWHERE]))
+    if isinstance(key, int):
+        return Problem(place[:-1], "a list of domains", f"must be {described(field(parent))}, or alternatives that each have a `when`")
+    guess = closest(str(key), (*WORDS, "value", "when"))
+    required = f"did you mean {guess}?" if guess else f"{dotted(parent)} must be {described(field(parent))}, or a domain"
+    return Problem(place, "unknown key", required)
 
 
 def _of_leaf(leaf: Setting) -> Iterator[Problem]:
-    """Check one leaf by itself."""
     if leaf.keys[0] in ELSEWHERE:
         yield Problem(_place(leaf, 1), "set under trial", f"must be set by {ELSEWHERE[str(leaf.keys[0])]}; remove it here")
         return
-    for depth, key in enumerate(leaf.keys):
+    for depth in range(len(leaf.keys)):
         if field(leaf.keys[: depth + 1]) is None:
-            yield _no_field(leaf.keys[:depth], key, _place(leaf, depth), _place(leaf, depth + 1))
+            yield no_field(leaf.keys, _place(leaf, depth + 1), depth)
             return
-    if isinstance(leaf, Constant):
-        yield from _of_value(leaf.keys, leaf.value, leaf.place)
-    elif isinstance(leaf.domain, Choice):
-        yield from _of_options(leaf.keys, leaf.domain, leaf.place)
-    else:
-        yield from _of_bounds(leaf, leaf.domain)
+    match leaf:
+        case Constant():
+            yield from _of_value(leaf)
+        case Parameter(domain=Choice() as choice):
+            for option in choice.options:
+                if not isinstance(option.content, dict) or not option.content:  # a mapping's fields are leaves of their own
+                    yield from refusals(field(leaf.keys), option.content, (*leaf.place, option.index))
+        case Parameter(domain=Uniform() | LogUniform() | QUniform() | RandInt() | LogRandInt() as domain):
+            yield from _of_bounds(leaf, domain)
 
 
-def _of_value(keys: KeyPath, value: Any, place: KeyPath) -> Iterator[Problem]:
-    wrong = wrong_value(keys, value, place)
-    if wrong and isinstance(value, list) and value and not any(wrong_value(keys, item, place) for item in value):
-        yield Problem(place, shown(value), f"must be {described(field(keys))}; to search over these write {{choice: {shown(value)}}}")
+def _of_value(leaf: Constant) -> Iterator[Problem]:
+    wrong = refusals(field(leaf.keys), leaf.value, leaf.place)
+    if wrong and isinstance(leaf.value, list) and leaf.value and not any(refusals(field(leaf.keys), item) for item in leaf.value):
+        text = shown(leaf.value).replace('"', "")
+        yield Problem(leaf.place, text, f"must be {described(field(leaf.keys))}; to search over several write {{choice: {text}}}")
     else:
         yield from wrong
+
+
+def _of_bounds(leaf: Parameter, domain: Uniform | LogUniform | QUniform | RandInt | LogRandInt) -> Iterator[Problem]:
+    """Check both ends of a numeric domain, and that it draws whole numbers where whole ones are needed."""
+    annotation = field(leaf.keys)
+    wrong = [
+        Problem((*leaf.place, index), f"{name} is {problem.seen}", problem.required)
+        for index, name, value in ((0, "low", domain.low), (1, "high", domain.high))
+        for problem in refusals(annotation, int(value) if value == int(value) else value)
+    ]
+    yield from wrong
+    step = domain.q if isinstance(domain, QUniform) else 0.37 * (domain.high - domain.low)  # any number between will do
+    if not wrong and not isinstance(domain, RandInt | LogRandInt) and refusals(annotation, domain.low + step):
+        word = str(leaf.place[-1])
+        remedy = "give low and q as whole numbers" if word == "quniform" else f"use {word.replace('uniform', 'randint')}"
+        yield Problem(leaf.place, f"{word} draws fractions", f"must be {described(annotation)}; {remedy}")
+
+
+def _of_conditions(flattened: Flattened) -> Iterator[Problem]:
+    """Check the values that a `when` expects of constants; `settings.py` has checked those of parameters."""
+    searched = {leaf.path for leaf in flattened.leaves if isinstance(leaf, Parameter)}
+    for leaf in flattened.leaves:
+        for condition in leaf.conditions:
+            keys = tuple(condition.path.split("."))
+            if condition.path not in searched and field(keys) is not None:
+                for value in condition.values:
+                    yield from refusals(field(keys), value, condition.place)
+
+
+def _missing(flattened: Flattened) -> Iterator[Problem]:
+    """Yield the fields without a default that stand nowhere under `trial`."""
+    said = {leaf.path.partition(".")[0] for leaf in flattened.leaves} | {path.partition(".")[0] for path in flattened.broken}
+    for name, info in TrainConfig.model_fields.items():
+        if info.is_required() and name not in ELSEWHERE and name not in said:
+            purpose = f": {info.description.rstrip('.')}" if info.description else ""
+            yield Problem(("trial", name), "missing", f"must be given, {described(annotation_of(info))}{purpose}")
+
+
+def _place(leaf: Setting, depth: int) -> KeyPath:
+    """Return where key number `depth` of a leaf stands in the file, from 1."""
+    position = 0
+    for key in leaf.keys[:depth]:
+        position = leaf.place.index(key, position + 1)
+    return leaf.place[: position + 1]

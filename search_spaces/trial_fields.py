@@ -4,8 +4,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any, get_args, get_origin
 
-from search_spaces.errors import KeyPath, Problem
-from search_spaces.refusals import refusals
+from search_spaces.errors import KeyPath
 from search_spaces.wording import annotation_of, bare, models_in
 from trainable.config.train import TrainConfig
 
@@ -42,8 +41,3 @@ def known_keys(keys: Sequence[str | int]) -> list[str]:
     """Return the keys that a mapping at this path may have; empty where no mapping belongs."""
     base, _ = bare(field(tuple(keys)))
     return [name for model in models_in(base) for name in model.model_fields]
-
-
-def wrong_value(keys: Sequence[str | int], value: Any, place: KeyPath) -> list[Problem]:
-    """Return what TrainConfig has against this value at this path; `place` is where the value stands in the file."""
-    return refusals(field(tuple(keys)), value, place)

@@ -102,7 +102,7 @@ def _decoded(content: bytes, file: str) -> str:
 
 def _compose(text: str, file: str) -> Node | None:
     try:
-        node: Node | None = YAML(typ="safe", pure=True).compose(text)  # type: ignore[no-untyped-call]
+        node: Node | None = YAML(typ="safe", pure=True).compose(text)
         return node
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -110,7 +110,9 @@ def _compose(text: str, file: str) -> Node | None:
         lines = text.splitlines()
         indent = re.match(r"\s*", lines[line - 1])[0] if 0 < line <= len(lines) else ""  # type: ignore[index]
         if "\t" in indent:
-            raise _error(file, line, indent.index("\t") + 1, "a tab in the indentation", "must be spaces; YAML allows no tabs there") from None
+            raise _error(
+                file, line, indent.index("\t") + 1, "a tab in the indentation", "must be spaces; YAML allows no tabs there"
+            ) from None
         raise _error(file, line, column, _plain(error.problem or str(error)), "must be YAML; look at this line and the one above") from None
     except RecursionError:
         raise _error(file, 0, 0, "nested too deeply to be read", "must have fewer levels") from None
@@ -149,7 +151,7 @@ def _data(node: Node, file: str) -> Any:
                 result: Any = {_key(key, file): convert(value) for key, value in node.value}
             case SequenceNode():
                 result = [convert(item) for item in node.value]
-            case _:
+            case ScalarNode():
                 result = _scalar(node)
         open_nodes.remove(id(node))
         done[id(node)] = result

@@ -1,0 +1,74 @@
+"""History -> `leaderboard.parquet` -> data frame: one row per trial, failed ones too, in rank order.
+
+The table is derived, at any time, from the journal alone; it is the same whatever the order in which trials ended. pandas is imported
+only by the function that returns a frame, so that the terminal answers at once.
+"""
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from results import columns, derived, ranking
+from results.columns import COLUMNS, Row, config_columns
+from results.events import Reported
+from results.history import History, TrialRecord
+from results.storage import Storage
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAME = "leaderboard.parquet"
+SCHEMA_VERSION = 1
+
+
+def derive(history: History) -> pa.Table:
+    """Return the leaderboard, best trial first, described by its own metadata.
+
+    Raises:
+        NotASweep: The history is empty.
+    """
+    said = derived.footer(history, version=SCHEMA_VERSION)
+    assert history.started is not None
+    all_columns = [*COLUMNS, *config_columns(history.started.parameters, history.trials.values())]
+    return columns.table(all_columns, _rows(history), said)
+
+
+def write(storage: Storage, history: History) -> None:
+    """Replace `leaderboard.parquet`."""
+    derived.write(storage, NAME, derive(history))
+
+
+def read_table(storage: Storage) -> pa.Table:
+    """Return the leaderboard as it stands now. Errors as in `derived.current`."""
+    return derived.current(storage, NAME, version=SCHEMA_VERSION, derive=derive)
+
+
+def read(storage: Storage) -> "pd.DataFrame":
+    """Return the leaderboard as a frame; whole numbers stay whole where values are missing. Errors as in `read_table`."""
+    import pandas as pd
+
+    types = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+    frame: pd.DataFrame = read_table(storage).to_pandas(types_mapper=types.get)
+    return frame
+
+
+def _rows(history: History) -> list[Row]:
+    assert history.started is not None
+    sign = ranking.sign(history.started.mode)
+    rows = []
+    for place, record in enumerate(ranking.order(history), start=1):
+        standing = ranking.standing(record)
+        best = _best(record, sign)
+        if standing is None:
+            rows.append(Row(record, None, None, None, best))
+        else:
+            rows.append(Row(record, place, standing.rung_epochs, standing.score, best))
+    return rows
+
+
+def _best(record: TrialRecord, sign: int) -> Reported | None:
+    best: Reported | None = None
+    for report in record.curve.values():
+        if report.score is not None and (best is None or best.score is None or sign * report.score > sign * best.score):
+            best = report
+    return best

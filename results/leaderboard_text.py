@@ -1,0 +1,193 @@
+"""The leaderboard as people read it: few columns, the parameters in which trials differ, and what to do next. Prints nothing."""
+
+import shlex
+import textwrap
+from collections import Counter
+from typing import Any
+
+import pyarrow as pa
+
+from results.derived import About
+from results.history import STATUSES
+from results.tables import TextColumn, aligned, figures, fit, shorten
+from results.terminal import BOLD, FAINT, Terminal
+
+# Statuses whose reason a reader wants to know.
+_UNHAPPY = frozenset({"diverged", "out_of_memory", "failed"})
+_LONGEST_REASON = 60
+_FEW_PARAMETERS = 6  # names listed of what gave way, before a number says it
+
+
+def lines(table: pa.Table, *, terminal: Terminal, n: int | None = None, argument: str = "") -> list[str]:
+    """Return the whole answer, a line each.
+
+    Args:
+        table: What `leaderboard.read_table` gave.
+        terminal: What can be shown.
+        n: Rows at most; None for all.
+        argument: How the user calls the sweep, for the command to type next; its name by default.
+    """
+    about = About.of(table)
+    shown = table if n is None else table.slice(0, n)
+    if not table.num_rows:
+        return [_headline(table, about), "no trial yet"]
+    columns, dropped = fit(text_columns(shown, whole=table, unicode=terminal.unicode), terminal.width)
+    header, *rows = aligned(columns)
+    ranks = shown["rank"].to_pylist()
+    styled = [terminal.styled(row, _style(rank)) if _style(rank) else row for row, rank in zip(rows, ranks, strict=True)]
+    rest = [terminal.styled(line, FAINT) for text in _rest(table, shown, dropped) for line in _wrapped(text, terminal)]
+    step = next_command(table, argument or about.sweep)
+    return [
+        *_wrapped(_headline(table, about), terminal),
+        *_wrapped(_explanation(about), terminal),
+        "",
+        terminal.styled(header, FAINT),
+        *styled,
+        *(["", *rest] if rest else []),
+        *(["", f"next: {step}"] if step else []),
+    ]
+
+
+def text_columns(shown: pa.Table, *, whole: pa.Table, unicode: bool = True) -> list[TextColumn]:
+    """Return the columns for people of some rows; which parameters differ is judged by all rows."""
+    about = About.of(whole)
+    percent = about.metric.endswith("accuracy")
+    unit = " %" if percent else ""
+
+    def scores(name: str) -> list[str]:
+        return [_score(value, percent) for value in shown[name].to_pylist()]
+
+    rungs = shown["rung_epochs"].to_pylist()
+    statuses = [status.replace("_", " ") for status in shown["status"].to_pylist()]
+    columns = [
+        TextColumn("rank", [_text(rank) for rank in shown["rank"].to_pylist()], right=True),
+        TextColumn("trial", shown["trial"].to_pylist()),
+        TextColumn(f"score{unit}", scores("score"), right=True),
+        TextColumn(f"best{unit}", scores("best_score"), right=True, spare=3),
+        TextColumn("rung", [_rung(rung, about, unicode) for rung in rungs]),
+        TextColumn("epochs", [_text(epochs) for epochs in shown["epochs"].to_pylist()], right=True, spare=4),
+        TextColumn("parameters", [_text(count) for count in shown["parameters"].to_pylist()], right=True, spare=2),
+        TextColumn("status", statuses),
+        *_config_columns(shown, whole),
+    ]
+    reasons = [
+        shorten(reason or "", _LONGEST_REASON) if status in _UNHAPPY else ""
+        for reason, status in zip(shown["reason"].to_pylist(), shown["status"].to_pylist(), strict=True)
+    ]
+    if any(reasons):
+        columns.append(TextColumn("reason", reasons, spare=5))
+    return [column for column in columns if any(column.cells)]
+
+
+def next_command(table: pa.Table, argument: str) -> str:
+    """Return the command that a reader is likely to type next; empty where there is none (a running sweep is left alone)."""
+    about = About.of(table)
+    if about.state in ("interrupted", "failed", "new"):
+        return f"shortlist resume {shlex.quote(argument)}"
+    if about.state == "running" or not table.num_rows or table["rank"][0].as_py() is None:
+        return ""
+    return f"shortlist promote {shlex.quote(argument)} --trial {table['trial'][0].as_py()}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it: `48s`, `1m 20s`, `3h 05m`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h {minutes:02d}m"
+    return f"{minutes}m {rest:02d}s" if minutes else f"{rest}s"
+
+
+def _headline(table: pa.Table, about: About) -> str:
+    seen = Counter(table["status"].to_pylist())
+    counts = ", ".join(f"{seen[status]} {status.replace('_', ' ')}" for status in STATUSES if seen[status])
+    asked = f"{table.num_rows} of {about.num_trials}" if table.num_rows < about.num_trials else f"{table.num_rows}"
+    return f"{about.sweep}: {about.state}, {asked} trial{'s' if asked != '1' else ''}" + (f" ({counts})" if counts else "")
+
+
+def _explanation(about: About) -> str:
+    unit = " in %" if about.metric.endswith("accuracy") else ""
+    better = "higher" if about.mode == "max" else "lower"
+    return f"{about.metric}{unit}, {better} is better; by rung reached, then by score there"
+
+
+def _rest(table: pa.Table, shown: pa.Table, dropped: list[TextColumn]) -> list[str]:
+    """Return what the table does not show, in words."""
+    said = []
+    same = [(name, values) for name in _config_names(table) if table.num_rows > 1 and len(values := set(table[name].to_pylist())) == 1]
+    if same:
+        said.append("in all trials: " + ", ".join(f"{_short(name, table)} {_constant(values)}" for name, values in same))
+    if table.num_rows > shown.num_rows:
+        more = table.num_rows - shown.num_rows
+        said.append(f"{more:,} more row{'s' if more > 1 else ''}: -n 0 shows all")
+    if dropped:
+        names = [column.header.removesuffix(" %") for column in dropped]
+        listed = ", ".join(names) if len(names) <= _FEW_PARAMETERS else f"{len(names)} columns"
+        said.append(f"no room for {listed}: widen the terminal, or -o csv")
+    return said
+
+
+def _config_columns(shown: pa.Table, whole: pa.Table) -> list[TextColumn]:
+    names = [name for name in _config_names(whole) if whole.num_rows == 1 or len(set(whole[name].to_pylist())) > 1]
+    return [_config_column(_short(name, whole), shown[name]) for name in names]
+
+
+def _config_column(header: str, values: pa.ChunkedArray) -> TextColumn:
+    if pa.types.is_floating(values.type):
+        return TextColumn(header, figures(values.to_pylist()), right=True, spare=1)
+    return TextColumn(header, [_text(value) for value in values.to_pylist()], right=pa.types.is_integer(values.type), spare=1)
+
+
+def _config_names(table: pa.Table) -> list[str]:
+    return [name for name in table.column_names if name.startswith("config.")]
+
+
+def _short(name: str, table: pa.Table) -> str:
+    """Return the shortest ending of a parameter's path that means no other one."""
+    paths = [other.removeprefix("config.").split(".") for other in _config_names(table)]
+    path = name.removeprefix("config.").split(".")
+    for length in range(1, len(path)):
+        if sum(other[-length:] == path[-length:] for other in paths) == 1:
+            return ".".join(path[-length:])
+    return ".".join(path)
+
+
+def _constant(values: set[Any]) -> str:
+    value = next(iter(values))
+    return f"{value:.3g}" if isinstance(value, float) else _text(value) or "none"
+
+
+def _rung(rung_epochs: int | None, about: About, unicode: bool) -> str:
+    """Return the rungs as dots, filled up to the one reached, and its epochs."""
+    if rung_epochs is None:
+        return ""
+    filled, empty = "●○" if unicode else "*-"
+    steps = [*about.ladder, about.max_epochs]
+    dots = "".join(filled if rung <= rung_epochs else empty for rung in steps)
+    return f"{dots} {rung_epochs:>{len(str(about.max_epochs))}}"
+
+
+def _score(value: float | None, percent: bool) -> str:
+    if value is None:
+        return ""
+    return f"{value * 100:.1f}" if percent else f"{value:.3f}"
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case _:
+            return str(value)
+
+
+def _style(rank: int | None) -> str:
+    return {None: FAINT, 1: BOLD}.get(rank, "")
+
+
+def _wrapped(text: str, terminal: Terminal) -> list[str]:
+    return [text] if terminal.width is None else textwrap.wrap(text, max(terminal.width, 40), break_long_words=False)

@@ -1,0 +1,134 @@
+"""Rows -> aligned text, CSV, Markdown or JSON. Knows no sweep; prints nothing."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+GAP = "  "
+LONGEST_CELL = 28  # characters; what is longer ends in an ellipsis, and is whole in every other format
+
+
+@dataclass(frozen=True, slots=True)
+class TextColumn:
+    """One column of a table that people read.
+
+    Attributes:
+        header: Short; carries the unit.
+        cells: One per row.
+        right: Whether it is aligned to the right, as numbers are.
+        spare: How readily it gives way where the terminal is narrow: the highest first; 0 stays always.
+    """
+
+    header: str
+    cells: Sequence[str]
+    right: bool = False
+    spare: int = 0
+
+    @property
+    def width(self) -> int:
+        """Return its characters."""
+        return max(map(len, (self.header, *self.cells)))
+
+
+def fit(columns: Sequence[TextColumn], width: int | None) -> tuple[list[TextColumn], list[TextColumn]]:
+    """Return the columns that fit side by side, in order, and those that had to give way; None is endlessly wide."""
+    kept = [replace(column, cells=[shorten(cell, LONGEST_CELL) for cell in column.cells]) for column in columns]
+    dropped: list[TextColumn] = []
+    while width is not None and sum(column.width + len(GAP) for column in kept) - len(GAP) > width:
+        # Of equals the last gives way: the first parameters of a sweep file are the ones its author thought of first.
+        _, index = max((column.spare, index) for index, column in enumerate(kept))
+        if kept[index].spare == 0:
+            break
+        dropped.insert(0, kept.pop(index))
+    return kept, dropped
+
+
+def aligned(columns: Sequence[TextColumn]) -> list[str]:
+    """Return the header's line and one line per row, columns aligned, no blanks at line ends."""
+
+    def line(cells: Iterable[str]) -> str:
+        padded = (
+            cell.rjust(column.width) if column.right else cell.ljust(column.width) for cell, column in zip(cells, columns, strict=True)
+        )
+        return GAP.join(padded).rstrip()
+
+    return [line(column.header for column in columns), *map(line, zip(*(column.cells for column in columns), strict=True))]
+
+
+def shorten(text: str, width: int) -> str:
+    """Return one line of at most so many characters."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= width else flat[: width - 1].rstrip() + "…"
+
+
+def figures(values: Sequence[float | None]) -> list[str]:
+    """Return numbers with three significant digits, aligned at the decimal point; empty for None.
+
+    All in powers of ten where one of them is below 0.001 or from 100,000 on, so that a column reads the same way from top to bottom.
+    """
+    present = [abs(value) for value in values if value is not None and math.isfinite(value) and value]
+    powers = bool(present) and (min(present) < 1e-3 or max(present) >= 1e5)
+    return at_the_point([_figure(value, powers) for value in values])
+
+
+def at_the_point(cells: Sequence[str]) -> list[str]:
+    """Return number texts padded so that their decimal points stand below each other when aligned to the right."""
+    tails = [len(cell) - cell.find(".") if "." in cell else 0 for cell in cells]
+    return [cell + " " * (max(tails, default=0) - tail) if cell else "" for cell, tail in zip(cells, tails, strict=True)]
+
+
+def csv_text(table: pa.Table) -> str:
+    """Return a table as CSV; null is empty, times are ISO 8601."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(table.column_names)
+    writer.writerows(_rows(table, _csv_value))
+    return out.getvalue()
+
+
+def json_text(table: pa.Table) -> str:
+    """Return a table as a JSON list of objects, one a line; null where a number is missing or not finite."""
+    names = table.column_names
+    rows = (json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) for row in _rows(table, _json_value))
+    return "[\n" + ",\n".join(rows) + "\n]\n"
+
+
+def markdown(columns: Sequence[TextColumn]) -> str:
+    """Return a table for a README or an issue."""
+
+    def line(cells: Iterable[str]) -> str:
+        return "| " + " | ".join(cell.strip().replace("|", "\\|") for cell in cells) + " |\n"
+
+    rule = line("---:" if column.right else "---" for column in columns)
+    rows = (line(cells) for cells in zip(*(column.cells for column in columns), strict=True))
+    return line(column.header for column in columns) + rule + "".join(rows)
+
+
+def _figure(value: float | None, powers: bool) -> str:
+    if value is None:
+        return ""
+    if not powers or not value or not math.isfinite(value):
+        return f"{value:.3g}"
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def _rows(table: pa.Table, convert: Callable[[Any], Any]) -> Iterable[tuple[Any, ...]]:
+    return zip(*([convert(value) for value in column.to_pylist()] for column in table.columns), strict=True)
+
+
+def _csv_value(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return _csv_value(value)

@@ -1,0 +1,119 @@
+"""Combinations under `trial` that TrainConfig refuses, found by building configurations.
+
+All that the choices make are built where they are few; else draws in which every option takes part. A number of a continuous domain
+is taken at its low end: its bounds are checked by themselves in `trial_checks.py`.
+"""
+
+import itertools
+from collections.abc import Collection, Iterator, Mapping
+from random import Random
+from typing import Any
+
+from pydantic import ValidationError
+
+from search_spaces.domains import Choice, Domain, Value
+from search_spaces.errors import KeyPath, Problem, dotted
+from search_spaces.overrides import changed
+from search_spaces.refusals import explained
+from search_spaces.settings import Flattened, Parameter, Setting
+from search_spaces.space import Space
+from search_spaces.wording import listed
+from trainable.config.train import TrainConfig
+
+MAX_COMBINATIONS = 512  # built one by one in about 50 ms
+DRAWS_PER_OPTION = 3
+STAND_INS: Mapping[str, Any] = {"data": {"name": "digits"}, "max_epochs": 1}  # for what the sweep decides elsewhere
+
+
+def problems(flattened: Flattened, doubtful: Collection[KeyPath]) -> list[Problem]:
+    """Return what TrainConfig has against combinations of values that are fine by themselves, one finding for each place.
+
+    Args:
+        flattened: The tree under `trial`.
+        doubtful: Places in the file that a mistake was found at already; what follows from those is not told again.
+    """
+    space = Space(flattened.settings)
+    broken = set(flattened.broken) | {leaf.path for leaf in flattened.leaves if any(_related(leaf.place, place) for place in doubtful)}
+    found: dict[tuple[KeyPath, str], Problem] = {}
+    for values in candidates(space):
+        content = {**space.resolve(values), **STAND_INS}
+        try:
+            TrainConfig.model_validate(content)
+        except ValidationError as error:
+            for problem in explained(error, TrainConfig, content, ()):
+                path = dotted(problem.path)
+                if problem.seen == "unknown key" or any(_related(path.split("."), other.split(".")) for other in broken):
+                    continue
+                placed = _placed(problem, space.active(values), values, flattened)
+                found.setdefault((placed.path, placed.seen if problem.seen == "missing" else ""), placed)
+    return list(found.values())
+
+
+def final_problems(flattened: Flattened, overrides: Mapping[str, Any]) -> list[Problem]:
+    """Return what TrainConfig has against `final.overrides` on top of candidates; a candidate that is wrong by itself does not count."""
+    space = Space(flattened.settings)
+    found: dict[KeyPath, Problem] = {}
+    for values in candidates(space):
+        try:
+            config = TrainConfig.model_validate({**space.resolve(values), **STAND_INS})
+        except ValidationError:
+            continue
+        content = changed(config, overrides)
+        try:
+            TrainConfig.model_validate(content)
+        except ValidationError as error:
+            for problem in explained(error, TrainConfig, content, ()):
+                key = next((key for key in overrides if _related(key.split("."), dotted(problem.path).split("."))), None)
+                place: KeyPath = ("final", "overrides", key) if key else ("final", "overrides")
+                found.setdefault(place, Problem(place, f"{dotted(problem.path)} becomes {problem.seen}", problem.required))
+    return list(found.values())
+
+
+def candidates(space: Space) -> Iterator[dict[str, Value]]:
+    """Yield candidates that show every option of every choice, in all combinations where those are few."""
+    listed = list(itertools.islice(space.combinations(_representatives), MAX_COMBINATIONS + 1))
+    if len(listed) <= MAX_COMBINATIONS:
+        yield from listed
+        return
+    rng = Random(0)
+    for parameter in space.parameters:
+        for value in _representatives(parameter.domain):
+            for _ in range(DRAWS_PER_OPTION):
+                yield space.sample(rng, given={parameter.path: value, **_requirements(parameter, space)})
+
+
+def _representatives(domain: Domain) -> tuple[Value, ...]:
+    return tuple(domain.values()) if isinstance(domain, Choice) else (domain.low,)
+
+
+def _requirements(parameter: Parameter, space: Space) -> dict[str, Value]:
+    """Return values of other parameters that make this one active."""
+    required: dict[str, Value] = {}
+    for condition in parameter.conditions:
+        required[condition.path] = condition.values[0]
+        for decider in space.parameters:
+            if decider.path == condition.path and decider.domain.contains(condition.values[0]):
+                required |= _requirements(decider, space)
+                break
+    return required
+
+
+def _placed(problem: Problem, active: tuple[Setting, ...], values: Mapping[str, Value], flattened: Flattened) -> Problem:
+    """Move a problem from its path in the configuration to the place in the file that brought it about."""
+    if problem.seen == "missing" and (alike := [s for s in flattened.settings if s.path == dotted(problem.path)]):
+        asked = dict.fromkeys(condition.path for setting in alike for condition in setting.conditions)
+        known = {s.path: values.get(s.path, getattr(s, "value", None)) for s in active}
+        where = " and ".join(f"{path} is {listed([known[path]])}" for path in asked if path in known)
+        return Problem(("trial", *problem.path), f"missing where {where}", "must have a value there too; add an alternative for it")
+    inner = max((s for s in active if problem.path[: len(s.keys)] == s.keys), key=lambda s: len(s.keys), default=None)
+    if inner is None:
+        return Problem(("trial", *problem.path), problem.seen, problem.required)
+    place = inner.place
+    if isinstance(inner, Parameter) and isinstance(inner.domain, Choice):
+        place = (*place, inner.domain.options[inner.domain.index(values[inner.path])].index)
+    return Problem((*place, *problem.path[len(inner.keys) :]), problem.seen, problem.required)
+
+
+def _related(first: Collection[Any], second: Collection[Any]) -> bool:
+    """Say whether one path lies within the other."""
+    return all(one == other for one, other in zip(first, second, strict=False))

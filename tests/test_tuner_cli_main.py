@@ -1,0 +1,103 @@
+"""The command line: quick, light, and honest about what went wrong."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DIGITS = str(ROOT / "search_spaces" / "digits.yaml")
+
+PROBE = """
+import sys
+from tuner.cli.main import main
+try:
+    main()
+except SystemExit as ended:
+    code = ended.code
+else:
+    code = 0
+heavy = sorted({"torch", "ray", "sklearn", "optuna"} & set(sys.modules))
+print("HEAVY", heavy, "CODE", code or 0, file=sys.stderr)
+"""
+
+
+def probe(*arguments: str, cwd: Path = ROOT) -> tuple[str, str]:
+    """Return standard output, and the last line of standard error: what was imported, and the exit code."""
+    done = subprocess.run([sys.executable, "-c", PROBE, *arguments], capture_output=True, text=True, cwd=cwd, timeout=60)
+    return done.stdout, done.stderr.splitlines()[-1]
+
+
+def call(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from tuner.cli.main import main; main()", *arguments], capture_output=True, text=True, cwd=cwd, timeout=60
+    )
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("run", "--help"), ("promote", "--help"), ("validate", DIGITS), ("schema",)])
+def test_command_imports_neither_torch_nor_ray(arguments: tuple[str, ...]) -> None:
+    assert probe(*arguments)[1] == "HEAVY [] CODE 0"
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    from tuner.cli.main import app
+
+    names = [command.callback.__name__ for command in app.registered_commands if command.callback]
+    assert {"init", "validate", "plan", "schema", "run", "resume", "leaderboard", "promote"} <= set(names)
+    for command in app.registered_commands:
+        assert command.callback is not None
+        assert "Example:" in (command.callback.__doc__ or ""), command.callback.__name__
+
+
+def test_docstring_of_main_names_the_file_of_every_command() -> None:
+    from tuner.cli import main
+
+    for command in main.app.registered_commands:
+        assert command.callback is not None
+        name, file = command.callback.__name__, command.callback.__module__.rpartition(".")[2]
+        lines = [line for line in (main.__doc__ or "").splitlines() if f"cli/{file}.py" in line]
+        assert len(lines) == 1
+        assert name in lines[0].split(), f"{name} is missing beside cli/{file}.py"
+
+
+def test_init_writes_a_sweep_that_validates_and_never_overwrites_one(tmp_path: Path) -> None:
+    assert call("init", "my.yaml", cwd=tmp_path).returncode == 0
+    assert call("validate", "my.yaml", cwd=tmp_path).returncode == 0
+    (tmp_path / "my.yaml").write_text("mine")
+    refused = call("init", "my.yaml", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "--force" in refused.stderr
+    assert (tmp_path / "my.yaml").read_text() == "mine"
+
+
+def test_mistakes_end_with_code_two_and_nothing_is_written(tmp_path: Path) -> None:
+    done = call("run", DIGITS, "-s", "scheduler.asha.eta=1", "-s", "objektive=3", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "eta" in done.stderr
+    assert "objective" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_sweep_ends_with_code_two_and_a_remedy(tmp_path: Path) -> None:
+    for command in ("leaderboard", "resume", "promote"):
+        done = call(command, "nowhere", cwd=tmp_path)
+        assert done.returncode == 2, command
+        assert "nowhere" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_space_without_a_feasible_candidate_is_refused_with_the_smallest_count(tmp_path: Path) -> None:
+    for command in ("plan", "run"):
+        done = call(command, DIGITS, "-s", "constraints.max_parameters=10", cwd=tmp_path)
+        assert done.returncode == 2, done.stderr
+        assert "smallest" in done.stderr
+        assert not (tmp_path / "runs").exists()
+
+
+def test_plan_prints_figures_as_json() -> None:
+    found = json.loads(call("plan", DIGITS, "-o", "json").stdout)
+    assert found["epochs_low"] <= found["epochs_mean"] <= found["epochs_high"] <= found["epochs_in_full"]
+    assert all(cost["parameters"] > 0 for cost in found["architectures"].values())

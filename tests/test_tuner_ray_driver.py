@@ -1,0 +1,175 @@
+"""Real sweeps through Ray, as a user starts them: the command line in a process of its own, so that it can be killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from results import journal
+from results.events import DriverStopped, Ended, Launched, Reported, Tested
+from results.storage import Storage
+
+pytestmark = pytest.mark.ray
+
+SWEEP = """
+version: 1
+name: tiny
+seed: 3
+data: {name: digits, validation: 200, train_examples: 600}
+trial:
+  model: {family: resnet, blocks: [1], channels: {choice: [4, 8]}}
+  optimizer: {choice: [sgd, adam]}
+  lr: {loguniform: [1e-3, 1e-1]}
+  batch_size: {choice: [32, 64]}
+search: {sampler: random, trials: 9}
+scheduler: {asha: {variant: promotion, min_epochs: 1, max_epochs: 9, eta: 3}}
+"""
+
+# What a leaderboard says apart from times, places and which attempt wrote a checkpoint.
+STABLE = ("rank", "trial", "config_hash", "status", "rung_epochs", "score", "best_score", "best_epoch", "last_score", "val_accuracy")
+STABLE += ("val_loss", "train_accuracy", "train_loss", "epochs", "parameters", "flops_per_image", "seed")
+STABLE += ("config.model.channels", "config.optimizer", "config.lr", "config.batch_size")
+
+
+def command(folder: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-c", "from tuner.cli.main import main; main()", *arguments, "--storage", str(folder / "runs")]
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return os.environ | {"HOME": str(folder), "SHORTLIST_CACHE": str(folder / "cache"), "NO_COLOR": "1"}
+
+
+def call(folder: Path, *arguments: str, expected: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(command(folder, *arguments), cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=300)
+    assert done.returncode == expected, done.stdout + done.stderr
+    return done
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command(folder, *arguments), cwd=folder, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def wait_for_reports(storage: Storage, number: int, process: subprocess.Popen[str]) -> None:
+    """Return once so many epochs are journaled; a sweep that ends before is a failure of the test."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()[0]
+        if sum(isinstance(event, Reported) for event in journal.read(storage)) >= number:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"no {number} reports within two minutes")
+
+
+def stable(storage: Storage) -> list[dict[str, Any]]:
+    return pq.read_table(storage.path("leaderboard.parquet"), columns=list(STABLE)).to_pylist()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "tiny.yaml").write_text(SWEEP)
+    return tmp_path
+
+
+def test_sweep_runs_on_as_many_workers_as_slots_and_its_winner_is_promoted_once(folder: Path) -> None:
+    done = call(folder, "run", "tiny.yaml", "-s", "resources.workers=2")
+    storage = Storage(folder / "runs" / "tiny")
+    events = list(journal.read(storage))
+    assert "shortlist promote tiny" in done.stdout
+    assert len({event.worker for event in events if isinstance(event, Reported)}) == 2, "a worker was not reused"
+    assert sum(isinstance(event, Launched) for event in events) > 9
+    assert isinstance(events[-1], DriverStopped)
+    assert events[-1].reason == "finished"
+    assert not list(storage.path("trials").glob("*/export")), "a search must never read the test split"
+
+    again = call(folder, "run", "tiny.yaml", "-s", "resources.workers=2")
+    assert "had ended already" in again.stdout
+    assert list(journal.read(storage)) == events
+
+    promoted = json.loads(call(folder, "promote", "tiny", "--epochs", "6", "--seed", "1", "--seed", "2", "-o", "json").stdout)
+    final = Storage(Path(folder, promoted[0]["folder"]))
+    for name in ("model.safetensors", "model.py", "metrics.json", "lineage.json", "README.md", "curves.parquet", "leaderboard.parquet"):
+        assert final.exists(name), name
+    final_events = list(journal.read(final))
+    assert [event.trial for event in final_events if isinstance(event, Tested)] == ["t00001", "t00002"] or [
+        event.trial for event in final_events if isinstance(event, Tested)
+    ] == ["t00002", "t00001"]
+    assert {run["seed"] for run in promoted[0]["runs"]} == {1, 2}
+    best = max(promoted[0]["runs"], key=lambda run: run["val_accuracy"])
+    assert promoted[0]["seed"] == best["seed"], "validation picks the weights"
+
+    twice = json.loads(call(folder, "promote", "tiny", "--epochs", "6", "--seed", "1", "--seed", "2", "-o", "json").stdout)
+    assert twice == promoted
+    assert list(journal.read(final)) == final_events
+
+
+@pytest.mark.parametrize("variant", ["promotion", "stopping"])
+def test_driver_killed_in_the_middle_and_resumed_gives_the_undisturbed_leaderboard(folder: Path, variant: str) -> None:
+    options = ("-s", "resources.workers=1", "-s", f"scheduler.asha.variant={variant}")
+    call(folder, "run", "tiny.yaml", *options)
+    storage = Storage(folder / "runs" / "tiny")
+    undisturbed = stable(storage)
+    storage.root.rename(folder / "undisturbed")
+
+    process = start(folder, "run", "tiny.yaml", *options)
+    wait_for_reports(storage, 8, process)
+    process.kill()
+    process.wait()
+    assert not any(isinstance(event, DriverStopped) for event in journal.read(storage))
+    call(folder, "resume", "tiny")
+
+    assert stable(storage) == undisturbed
+    reports = [(event.trial, event.epoch) for event in journal.read(storage) if isinstance(event, Reported)]
+    assert len(reports) == len(set(reports))
+
+
+def test_ctrl_c_closes_the_journal_and_says_how_to_go_on(folder: Path) -> None:
+    process = start(folder, "run", "tiny.yaml", "-s", "resources.workers=2", "-s", "scheduler.asha.max_epochs=81")
+    storage = Storage(folder / "runs" / "tiny")
+    wait_for_reports(storage, 6, process)
+    process.send_signal(signal.SIGINT)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 130, output
+    assert "shortlist resume" in output.splitlines()[-1]
+    assert "Traceback" not in output
+    last = list(journal.read(storage))[-1]
+    assert isinstance(last, DriverStopped)
+    assert last.reason == "interrupted"
+
+
+def test_worker_killed_in_the_middle_costs_no_trial_and_no_epoch_twice(folder: Path) -> None:
+    process = start(folder, "run", "tiny.yaml", "-s", "resources.workers=2", "-s", "scheduler.asha.max_epochs=27")
+    storage = Storage(folder / "runs" / "tiny")
+    wait_for_reports(storage, 6, process)
+    worker = [event.worker for event in journal.read(storage) if isinstance(event, Reported)][-1]
+    os.kill(int(worker.rpartition(":")[2]), signal.SIGKILL)
+    output = process.communicate(timeout=300)[0]
+    assert process.returncode == 0, output
+    events = list(journal.read(storage))
+    assert any(isinstance(event, Launched) and event.why == "retry" for event in events)
+    reports = [(event.trial, event.epoch) for event in events if isinstance(event, Reported)]
+    assert len(reports) == len(set(reports))
+    assert {event.status for event in events if isinstance(event, Ended)} == {"completed"}
+    assert pq.read_table(storage.path("leaderboard.parquet")).num_rows == 9
+
+
+def test_trial_that_cannot_train_fails_with_its_log_and_the_sweep_goes_on(folder: Path) -> None:
+    # Two stages of 8x8 digits are fine, eight are too many: the ninth halving would leave nothing to convolve.
+    done = call(folder, "run", "tiny.yaml", "-s", "resources.workers=1", "-s", "search.trials=4", "-s", "trial.lr=1000.0")
+    rows = pq.read_table(Storage(folder / "runs" / "tiny").path("leaderboard.parquet")).to_pylist()
+    assert {row["status"] for row in rows if row["config.optimizer"] == "sgd"} <= {"diverged", "paused", "completed"}
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_unreachable_cluster_ends_with_code_four_and_a_remedy(folder: Path) -> None:
+    done = call(folder, "run", "tiny.yaml", "--address", "127.0.0.1:1", expected=4)
+    assert "no Ray cluster answers at 127.0.0.1:1" in done.stderr
+    assert "Traceback" not in done.stderr

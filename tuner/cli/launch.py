@@ -1,0 +1,89 @@
+"""Start and go on: run, resume."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tuner.cli.prepare import Overrides, SweepFile
+
+if TYPE_CHECKING:
+    from results.storage import Storage
+    from search_spaces.sweep import Sweep
+
+Runs = Annotated[
+    Path, typer.Option("--storage", help="Folder of all sweeps; every node must see it.", metavar="DIR", envvar="SHORTLIST_STORAGE")
+]
+Address = Annotated[
+    str, typer.Option("--address", help="Where Ray is: local, auto, or host:port of a running cluster.", envvar="SHORTLIST_ADDRESS")
+]
+Stored = Annotated[str, typer.Argument(help="Name of a sweep, or its folder.", metavar="SWEEP", show_default=False)]
+
+
+def run(
+    sweep: SweepFile,
+    overrides: Overrides = None,
+    storage: Runs = Path("runs"),
+    address: Address = "local",
+) -> None:
+    """Search: train the candidates, drop the weak ones early, write the leaderboard; then `final`, if the file asks for it.
+
+    A sweep that was interrupted goes on where it stood. Example: `shortlist run search_spaces/digits.yaml`
+    """
+    from results.storage import Storage
+    from search_spaces.checks import warnings
+    from search_spaces.load import load
+
+    loaded = load(sweep, overrides or ())
+    for remark in warnings(loaded):
+        typer.secho(f"{sweep}: warning: {remark}", err=True, fg="yellow")
+    _search(loaded, Storage(storage / loaded.name), source=sweep.read_bytes(), address=address)
+
+
+def resume(
+    sweep: Stored,
+    storage: Runs = Path("runs"),
+    address: Address = "local",
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Trials at once, instead of what the sweep file says.")] = None,
+) -> None:
+    """Go on with a sweep that was interrupted: finished trials are not run again, the others continue from their checkpoints.
+
+    Example: `shortlist resume digits`
+    """
+    from results.storage import find_sweep
+    from tuner.session import stored
+
+    place = find_sweep(sweep, storage)
+    loaded = stored(place)
+    if workers is not None:
+        loaded = loaded.model_copy(update={"resources": loaded.resources.model_copy(update={"workers": workers})})
+    _search(loaded, place, source=None, address=address)
+
+
+def _search(sweep: "Sweep", place: "Storage", *, source: bytes | None, address: str) -> None:
+    """Search to the end, train the finals that the file asks for, show the table and what to type next."""
+    from results import journal
+    from results.history import History
+    from tuner import finals
+    from tuner import run as running
+    from tuner.cli import review
+    from tuner.progress import display
+
+    try:
+        with running.connected(sweep.resources, address):
+            ending = running.search(sweep, place, source=source, address=address, display=display)
+            history = History.of(journal.read(place))
+            made = []
+            if sweep.final is not None:
+                records = finals.choose(history, sweep, trials=(), top=sweep.final.top)
+                made = finals.promote(
+                    sweep, place, history, records, sweep.final, resources=sweep.resources, address=address, display=display
+                )
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; everything so far is kept, go on with: shortlist resume {review.spoken(place)}", err=True)
+        raise typer.Exit(130) from None
+    if ending.reason == "nothing to do":
+        typer.echo(f"{sweep.name} had ended already, nothing was trained")
+    review.show_top(place, ending)
+    for final in made:
+        review.show_final(final.storage, final.metrics, made_now=final.made_now)

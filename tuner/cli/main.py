@@ -1,0 +1,87 @@
+"""The command `shortlist`: one group, its exit codes, its way of telling errors.
+
+    init validate plan schema    cli/prepare.py
+    run resume                   cli/launch.py
+    leaderboard                  cli/review.py
+    promote                      cli/finish.py
+
+Only typer is imported on top, here and in the files above: `--help` answers at once.
+"""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from tuner.cli import finish, launch, prepare, review
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command()(prepare.init)
+app.command()(prepare.validate)
+app.command()(prepare.plan)
+app.command()(prepare.schema)
+app.command()(launch.run)
+app.command()(launch.resume)
+app.command()(review.leaderboard)
+app.command()(finish.promote)
+
+
+@app.callback()
+def shortlist(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
+) -> None:
+    """Hyperparameter search on Ray Tune: a sweep file goes in, a leaderboard says who is ahead, a winner is promoted.
+
+    Exit codes: 0 done · 1 the run failed · 2 the file or the call is wrong · 3 a gate was not met · 4 the cluster cannot be reached ·
+    130 interrupted, go on with `shortlist resume`.
+    """
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"shortlist {installed('shortlist')}")
+        raise typer.Exit
+    if debug:
+        os.environ["SHORTLIST_DEBUG"] = "1"
+
+
+def main() -> None:
+    """Run the command line; every error is one line that says what, where and what to do."""
+    try:
+        app(standalone_mode=True)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if os.environ.get("SHORTLIST_DEBUG"):
+            raise
+        sys.exit(_explain(error))
+
+
+def _explain(error: Exception) -> int:
+    """Print an error for people and return the exit code of its class."""
+    from results.errors import ResultsError
+    from search_spaces.errors import SweepError
+    from tuner.errors import TunerError
+
+    if isinstance(error, SweepError):
+        print(error, file=sys.stderr)
+        number = len(error.mistakes)
+        print(f"{number} mistake{'s' if number > 1 else ''}; nothing was started", file=sys.stderr)
+        return 2
+    print(f"shortlist: {error}", file=sys.stderr)
+    match error:
+        case TunerError():
+            return error.exit_code
+        case ResultsError() | ValueError() | FileNotFoundError():
+            return 2
+        case _:
+            print("shortlist: this is not an error we foresaw; `shortlist --debug ...` shows where it happened", file=sys.stderr)
+            return 1

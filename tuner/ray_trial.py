@@ -1,0 +1,146 @@
+"""A Ray worker around `Training`: one process, many segments, one result an epoch. The only file that knows both ray and torch.
+
+A reused worker keeps everything global, so nothing is trusted to be clean: a segment builds what it needs in its first `step` and
+drops what the one before it held. `reset_config` must not fail (Ray then hangs or blames the next trial), so it only forgets.
+How a segment ends badly travels as a result, not as an exception: an exception costs the worker process.
+"""
+
+import os
+import platform
+import shutil
+import time
+import traceback
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from ray import tune
+from trainable.data.resident import resident
+from trainable.final.finish import finish
+from trainable.training import Training
+
+from trainable.config.train import TrainConfig
+from trainable.errors import Diverged, OutOfMemory
+from tuner.decisions import Job
+
+LOG_TAIL_LINES = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkOrder:
+    """A job and what else a worker must know, as it travels through Ray.
+
+    Attributes:
+        root: The sweep's folder, absolute: every node sees it.
+        search: Which of the driver's searches the job belongs to.
+        threads: Processor threads of the worker.
+        test: Whether the trial is a final: after its last epoch the model is exported and the test split read, once.
+    """
+
+    root: str
+    search: int
+    threads: int
+    test: bool
+    trial: str
+    config: dict[str, Any]
+    from_epoch: int
+    until_epoch: int
+    attempt: int
+    checkpoint: str | None
+    checkpoint_epochs: int
+
+    @classmethod
+    def of(cls, job: Job, *, root: Path, search: int, threads: int, test: bool) -> "WorkOrder":
+        """Return the order that makes a worker do `job`."""
+        return cls(
+            root=str(root.resolve()),
+            search=search,
+            threads=threads,
+            test=test,
+            trial=job.trial,
+            config=job.config.model_dump(mode="json"),
+            from_epoch=job.from_epoch,
+            until_epoch=job.until_epoch,
+            attempt=job.attempt,
+            checkpoint=job.checkpoint,
+            checkpoint_epochs=job.checkpoint_epochs,
+        )
+
+
+class RayTrial(tune.Trainable):
+    """Trains one segment after the other; each call of `step` is one epoch."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Start clean; the first segment is built in `step`."""
+        self._training: Training | None = None
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Forget the segment before; must not fail."""
+        self._training = None
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train one epoch, write its checkpoint where one is due, and return what the driver makes a `Reported` of.
+
+        A trial that cannot go on returns `ended` (its status), `reason` and `log_tail` instead of metrics.
+        """
+        order = WorkOrder(**self.config["order"])
+        started = time.perf_counter()
+        try:
+            if self._training is None:
+                self._training = _begin(order)
+            metrics = self._training.train_epoch()
+            checkpoint = _save(self._training, order)
+            export = Path(order.root) / "trials" / order.trial / "export"
+            tested = finish(self._training, export) if order.test and metrics.epoch >= order.until_epoch else None
+        except Diverged as error:
+            return self._ended("diverged", error)
+        except OutOfMemory as error:
+            return self._ended("out_of_memory", error)
+        except Exception as error:  # whatever a trial does wrong is its outcome; the worker lives on
+            return self._ended("failed", error)
+        metrics = replace(metrics, wall_s=time.perf_counter() - started)
+        return {"metrics": asdict(metrics), "checkpoint": checkpoint, "tested": tested} | _place(self._training.device)
+
+    def _ended(self, status: str, error: Exception) -> dict[str, Any]:
+        self._training = None
+        lines = traceback.format_exception(error) if status == "failed" else [str(error)]
+        tail = "".join(lines).splitlines()[-LOG_TAIL_LINES:]
+        first_line = (str(error) or type(error).__name__).splitlines()[0]
+        return {"ended": status, "reason": first_line, "log_tail": tail, "worker": _worker()}
+
+
+def _begin(order: WorkOrder) -> Training:
+    """Return the trial as it stood at `from_epoch`. The job names the epoch: a newer checkpoint may lie there after a kill."""
+    torch.set_num_threads(order.threads)
+    config = TrainConfig.model_validate(order.config)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    training = Training(config, resident(config.data, device), device)
+    if order.checkpoint is not None:
+        training.load(Path(order.root) / order.checkpoint)
+        assert training.epoch == order.from_epoch, (
+            f"{order.checkpoint} holds epoch {training.epoch}, the job starts after {order.from_epoch}"
+        )
+    return training
+
+
+def _save(training: Training, order: WorkOrder) -> str | None:
+    """Write a checkpoint where one is due; return its folder relative to the sweep."""
+    if training.epoch < order.until_epoch and training.epoch % order.checkpoint_epochs:
+        return None
+    name = f"trials/{order.trial}/checkpoints/{training.epoch:06d}.{order.attempt}"
+    folder = Path(order.root) / name
+    if folder.exists():  # the same segment of an earlier life of this worker
+        shutil.rmtree(folder)
+    training.save(folder)
+    return name
+
+
+def _worker() -> str:
+    return f"{platform.node()}:{os.getpid()}"
+
+
+def _place(device: torch.device) -> dict[str, str]:
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    return {"worker": _worker(), "device": name}
