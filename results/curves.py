@@ -39,5 +39,5 @@ def read_table(storage: Storage) -> pa.Table:
 
 def read(storage: Storage) -> "pd.DataFrame":
     """Return the curves as a frame. Errors as in `read_table`."""
-    frame: pd.DataFrame = read_table(storage).to_pandas()
+    frame: pd.DataFrame = read_table(storage).to_pandas(use_threads=False)
     return frame

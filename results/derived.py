@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from results import journal, lock
 from results.errors import NewerFormat, NotASweep, Unreadable
+from results.events import DriverStopped
 from results.history import History
 from results.storage import Storage
 
@@ -101,8 +102,8 @@ def write(storage: Storage, name: str, table: pa.Table) -> None:
 def current(storage: Storage, name: str, *, version: int, derive: Callable[[History], pa.Table]) -> pa.Table:
     """Return the stored table, or one derived anew where that is missing or lags behind the journal.
 
-    It lags where a driver was killed before it could refresh it. While a driver is at work it is at most one refresh old. The state of a
-    sweep whose driver is gone without a word is `interrupted`.
+    It lags where a driver was killed before it could refresh it. While a driver is at work it is at most one refresh old. A driver that is
+    gone without a word has interrupted its trials: they are `pending`, the sweep's state is `interrupted`.
 
     Raises:
         NotASweep: There is neither a table nor a journal.
@@ -110,16 +111,17 @@ def current(storage: Storage, name: str, *, version: int, derive: Callable[[Hist
         Unreadable: A file is damaged.
     """
     alive = lock.holder(storage) is not None
-    if storage.exists(name) and (alive or not _lags(storage, name)):
+    has_journal = storage.exists(journal.FOLDER)
+    if storage.exists(name) and (alive or not has_journal or not _lags(storage, name)):
         table = read(storage, name, version=version)
-    elif storage.exists(journal.FOLDER):
-        table = derive(History.of(journal.read(storage)))
-    else:
+        if alive or not has_journal or metadata(table)["state"] != "running":
+            return table
+    if not has_journal:
         raise NotASweep(f"{storage.root}: neither {name} nor a journal there; name a sweep that was started")
-    said = dict(table.schema.metadata)
-    if said[b"state"] == b"running" and not alive:
-        said[b"state"] = b"interrupted"
-    return table.replace_schema_metadata(said)
+    history = History.of(journal.read(storage))
+    if history.driver is not None and not alive:
+        history.apply(DriverStopped(at=history.driver.at, reason="interrupted"))
+    return derive(history)
 
 
 def read(storage: Storage, name: str, *, version: int) -> pa.Table:
@@ -138,7 +140,8 @@ def read(storage: Storage, name: str, *, version: int) -> pa.Table:
     path = storage.path(name)
     remedy = "delete it, it is derived from the journal again"
     try:
-        table = pq.read_table(pa.BufferReader(storage.read(name)))
+        # One thread: a pool that has touched Python's memory aborts the interpreter at its exit, one time in three (apache/arrow#50482).
+        table = pq.ParquetFile(pa.BufferReader(storage.read(name)), pre_buffer=False).read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise

@@ -243,9 +243,12 @@ def decode(line: Mapping[str, Any]) -> Event:
     Raises:
         NewerFormat: The kind, or one of its fields, is unknown to this release.
         TypeError: A field is missing.
+        ValueError: No `event` names the kind.
     """
     values = dict(line)
-    name = values.pop("event", "")
+    name = values.pop("event", None)
+    if not isinstance(name, str):
+        raise ValueError("no `event` names its kind")
     if name not in KINDS:
         raise NewerFormat(f"the journal holds a {name!r}, which this release does not know; read it with the release that wrote it")
     if unknown := values.keys() - _fields(name).keys():

@@ -48,7 +48,7 @@ def read(storage: Storage) -> "pd.DataFrame":
     import pandas as pd
 
     types = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-    frame: pd.DataFrame = read_table(storage).to_pandas(types_mapper=types.get)
+    frame: pd.DataFrame = read_table(storage).to_pandas(types_mapper=types.get, use_threads=False)
     return frame
 
 

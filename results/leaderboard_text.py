@@ -9,12 +9,12 @@ import pyarrow as pa
 
 from results.derived import About
 from results.history import STATUSES
-from results.tables import TextColumn, aligned, figures, fit, shorten
+from results.tables import TextColumn, aligned, figures, fit
 from results.terminal import BOLD, FAINT, Terminal
 
 # Statuses whose reason a reader wants to know.
 _UNHAPPY = frozenset({"diverged", "out_of_memory", "failed"})
-_LONGEST_REASON = 60
+_LONGEST_REASON = 80
 _FEW_PARAMETERS = 6  # names listed of what gave way, before a number says it
 
 
@@ -28,6 +28,7 @@ def lines(table: pa.Table, *, terminal: Terminal, n: int | None = None, argument
         argument: How the user calls the sweep, for the command to type next; its name by default.
     """
     about = About.of(table)
+    argument = argument or about.sweep
     shown = table if n is None else table.slice(0, n)
     if not table.num_rows:
         return [_headline(table, about), "no trial yet"]
@@ -35,8 +36,8 @@ def lines(table: pa.Table, *, terminal: Terminal, n: int | None = None, argument
     header, *rows = aligned(columns)
     ranks = shown["rank"].to_pylist()
     styled = [terminal.styled(row, _style(rank)) if _style(rank) else row for row, rank in zip(rows, ranks, strict=True)]
-    rest = [terminal.styled(line, FAINT) for text in _rest(table, shown, dropped) for line in _wrapped(text, terminal)]
-    step = next_command(table, argument or about.sweep)
+    rest = [terminal.styled(line, FAINT) for text in _rest(table, shown, dropped, argument) for line in _wrapped(text, terminal)]
+    step = next_command(table, argument)
     return [
         *_wrapped(_headline(table, about), terminal),
         *_wrapped(_explanation(about), terminal),
@@ -71,11 +72,11 @@ def text_columns(shown: pa.Table, *, whole: pa.Table, unicode: bool = True) -> l
         *_config_columns(shown, whole),
     ]
     reasons = [
-        shorten(reason or "", _LONGEST_REASON) if status in _UNHAPPY else ""
+        " ".join((reason or "").split()) if status in _UNHAPPY else ""
         for reason, status in zip(shown["reason"].to_pylist(), shown["status"].to_pylist(), strict=True)
     ]
     if any(reasons):
-        columns.append(TextColumn("reason", reasons, spare=5))
+        columns.append(TextColumn("reason", reasons, spare=5, longest=_LONGEST_REASON))
     return [column for column in columns if any(column.cells)]
 
 
@@ -111,7 +112,7 @@ def _explanation(about: About) -> str:
     return f"{about.metric}{unit}, {better} is better; by rung reached, then by score there"
 
 
-def _rest(table: pa.Table, shown: pa.Table, dropped: list[TextColumn]) -> list[str]:
+def _rest(table: pa.Table, shown: pa.Table, dropped: list[TextColumn], argument: str) -> list[str]:
     """Return what the table does not show, in words."""
     said = []
     same = [(name, values) for name in _config_names(table) if table.num_rows > 1 and len(values := set(table[name].to_pylist())) == 1]
@@ -119,11 +120,11 @@ def _rest(table: pa.Table, shown: pa.Table, dropped: list[TextColumn]) -> list[s
         said.append("in all trials: " + ", ".join(f"{_short(name, table)} {_constant(values)}" for name, values in same))
     if table.num_rows > shown.num_rows:
         more = table.num_rows - shown.num_rows
-        said.append(f"{more:,} more row{'s' if more > 1 else ''}: -n 0 shows all")
+        said.append(f"{more:,} more row{'s' if more > 1 else ''}: shortlist leaderboard {shlex.quote(argument)} -n 0")
     if dropped:
         names = [column.header.removesuffix(" %") for column in dropped]
         listed = ", ".join(names) if len(names) <= _FEW_PARAMETERS else f"{len(names)} columns"
-        said.append(f"no room for {listed}: widen the terminal, or -o csv")
+        said.append(f"left out at this width: {listed}")
     return said
 
 

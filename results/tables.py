@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 GAP = "  "
-LONGEST_CELL = 28  # characters; what is longer ends in an ellipsis, and is whole in every other format
+LEAST_PROSE = 20  # characters: a cell cut shorter than this says nothing, its column rather goes
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,14 @@ class TextColumn:
         cells: One per row.
         right: Whether it is aligned to the right, as numbers are.
         spare: How readily it gives way where the terminal is narrow: the highest first; 0 stays always.
+        longest: Characters of a cell; what is longer ends in an ellipsis, and is whole in every other format.
     """
 
     header: str
     cells: Sequence[str]
     right: bool = False
     spare: int = 0
+    longest: int = 28
 
     @property
     def width(self) -> int:
@@ -39,24 +41,28 @@ class TextColumn:
 
 def fit(columns: Sequence[TextColumn], width: int | None) -> tuple[list[TextColumn], list[TextColumn]]:
     """Return the columns that fit side by side, in order, and those that had to give way; None is endlessly wide."""
-    kept = [replace(column, cells=[shorten(cell, LONGEST_CELL) for cell in column.cells]) for column in columns]
+    kept = [_cut(column, column.longest) for column in columns]
     dropped: list[TextColumn] = []
-    while width is not None and sum(column.width + len(GAP) for column in kept) - len(GAP) > width:
+    while width is not None and (excess := sum(column.width + len(GAP) for column in kept) - len(GAP) - width) > 0:
         # Of equals the last gives way: the first parameters of a sweep file are the ones its author thought of first.
         _, index = max((column.spare, index) for index, column in enumerate(kept))
         if kept[index].spare == 0:
             break
-        dropped.insert(0, kept.pop(index))
+        column = kept.pop(index)
+        if column.width - excess >= LEAST_PROSE:
+            kept.insert(index, _cut(column, column.width - excess))
+        else:
+            dropped.insert(0, column)
     return kept, dropped
 
 
 def aligned(columns: Sequence[TextColumn]) -> list[str]:
     """Return the header's line and one line per row, columns aligned, no blanks at line ends."""
+    widths = [column.width for column in columns]  # once: each looks at every cell
 
     def line(cells: Iterable[str]) -> str:
-        padded = (
-            cell.rjust(column.width) if column.right else cell.ljust(column.width) for cell, column in zip(cells, columns, strict=True)
-        )
+        places = zip(cells, columns, widths, strict=True)
+        padded = (cell.rjust(width) if column.right else cell.ljust(width) for cell, column, width in places)
         return GAP.join(padded).rstrip()
 
     return [line(column.header for column in columns), *map(line, zip(*(column.cells for column in columns), strict=True))]
@@ -81,7 +87,8 @@ def figures(values: Sequence[float | None]) -> list[str]:
 def at_the_point(cells: Sequence[str]) -> list[str]:
     """Return number texts padded so that their decimal points stand below each other when aligned to the right."""
     tails = [len(cell) - cell.find(".") if "." in cell else 0 for cell in cells]
-    return [cell + " " * (max(tails, default=0) - tail) if cell else "" for cell, tail in zip(cells, tails, strict=True)]
+    longest = max(tails, default=0)
+    return [cell + " " * (longest - tail) if cell else "" for cell, tail in zip(cells, tails, strict=True)]
 
 
 def csv_text(table: pa.Table) -> str:
@@ -109,6 +116,10 @@ def markdown(columns: Sequence[TextColumn]) -> str:
     rule = line("---:" if column.right else "---" for column in columns)
     rows = (line(cells) for cells in zip(*(column.cells for column in columns), strict=True))
     return line(column.header for column in columns) + rule + "".join(rows)
+
+
+def _cut(column: TextColumn, width: int) -> TextColumn:
+    return replace(column, cells=[shorten(cell, width) if len(cell) > width else cell for cell in column.cells])
 
 
 def _figure(value: float | None, powers: bool) -> str:

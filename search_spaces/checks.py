@@ -7,14 +7,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from search_spaces.domain_words import WORDS
 from search_spaces.errors import KeyPath, Problem
+from search_spaces.flatten import Flattened
 from search_spaces.refusals import refusals
-from search_spaces.settings import Flattened
 from search_spaces.space import Space
 from search_spaces.sweep import METRICS, AshaOptions, SchedulerOptions, SearchOptions, Sweep
 from search_spaces.trial_checks import no_field
 from search_spaces.trial_fields import field
-from search_spaces.wording import listed, shown
+from search_spaces.wording import described, listed, shown
 
 ELSEWHERE_IN_FINAL = {"max_epochs": "final.epochs", "seed": "final.seeds", "data": "`data:` at the top of the file"}
 
@@ -93,7 +94,7 @@ def _search(data: Mapping[str, Any], flattened: Flattened | None) -> Iterator[Pr
     if sampler == "grid" and flattened is not None:
         yield from Space(flattened.settings).continuous()
     match data.get("final"):
-        case {"top": int(top)} if _whole(trials) and top > trials:
+        case {"top": int(top)} if _whole(trials) and top > trials >= 1:
             yield Problem(("final", "top"), str(top), f"must be <= search.trials, which is {trials}")
 
 
@@ -130,7 +131,9 @@ def _final_override(keys: KeyPath, value: Any, place: KeyPath) -> Iterator[Probl
         if field(keys[: depth + 1]) is None:
             yield no_field(keys, place, depth)
             return
-    if isinstance(value, dict):
+    if isinstance(value, dict) and any(word in value for word in WORDS):
+        yield Problem(place, "a domain", f"must be {described(field(keys))}; finals search nothing")
+    elif isinstance(value, dict):
         for key, item in value.items():
             yield from _final_override((*keys, key), item, (*place, key))
     else:

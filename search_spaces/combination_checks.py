@@ -5,6 +5,7 @@ is taken at its low end: its bounds are checked by themselves in `trial_checks.p
 """
 
 import itertools
+import re
 from collections.abc import Collection, Iterator, Mapping
 from random import Random
 from typing import Any
@@ -13,9 +14,10 @@ from pydantic import ValidationError
 
 from search_spaces.domains import Choice, Domain, Value
 from search_spaces.errors import KeyPath, Problem, dotted
+from search_spaces.flatten import Flattened
 from search_spaces.overrides import changed
 from search_spaces.refusals import explained
-from search_spaces.settings import Flattened, Parameter, Setting
+from search_spaces.settings import Constant, Parameter, Setting
 from search_spaces.space import Space
 from search_spaces.wording import listed
 from trainable.config.train import TrainConfig
@@ -65,7 +67,9 @@ def final_problems(flattened: Flattened, overrides: Mapping[str, Any]) -> list[P
             for problem in explained(error, TrainConfig, content, ()):
                 key = next((key for key in overrides if _related(key.split("."), dotted(problem.path).split("."))), None)
                 place: KeyPath = ("final", "overrides", key) if key else ("final", "overrides")
-                found.setdefault(place, Problem(place, f"{dotted(problem.path)} becomes {problem.seen}", problem.required))
+                seen = problem.seen if key == dotted(problem.path) else f"{dotted(problem.path)} becomes {problem.seen}"
+                required = re.sub(r"; add `when: .+`$", "; leave it out here", problem.required)  # overrides know no `when`
+                found.setdefault(place, Problem(place, seen, required))
     return list(found.values())
 
 
@@ -108,10 +112,12 @@ def _placed(problem: Problem, active: tuple[Setting, ...], values: Mapping[str, 
     inner = max((s for s in active if problem.path[: len(s.keys)] == s.keys), key=lambda s: len(s.keys), default=None)
     if inner is None:
         return Problem(("trial", *problem.path), problem.seen, problem.required)
-    place = inner.place
+    place, required = inner.place, problem.required
+    if isinstance(inner, Constant):  # a plain value has no room for a `when`: say how it is written with one
+        required = re.sub(r"add `when: (.+)`$", rf"write {{value: {problem.seen}, when: \1}}", required)
     if isinstance(inner, Parameter) and isinstance(inner.domain, Choice):
         place = (*place, inner.domain.options[inner.domain.index(values[inner.path])].index)
-    return Problem((*place, *problem.path[len(inner.keys) :]), problem.seen, problem.required)
+    return Problem((*place, *problem.path[len(inner.keys) :]), problem.seen, required)
 
 
 def _related(first: Collection[Any], second: Collection[Any]) -> bool:

@@ -60,7 +60,7 @@ def _choice(argument: Any, path: KeyPath) -> tuple[Choice | None, list[Problem]]
         if isinstance(content, dict) and not isinstance(content.get("label", ""), str):
             problems.append(Problem((*path, index, "label"), shown(content["label"]), "must be text; put it in quotes"))
             continue
-        if isinstance(content, dict) and (words := [word for word in WORDS if word in content]):
+        if isinstance(content, dict) and (words := [word for word in (*WORDS, "value") if word in content]):
             problems.append(
                 Problem(
                     (*path, index, words[0]),
@@ -80,7 +80,7 @@ def _choice(argument: Any, path: KeyPath) -> tuple[Choice | None, list[Problem]]
 
 def _wrong_numbers(word: str, argument: Any, path: KeyPath) -> Iterator[Problem]:
     names = NUMERIC_WORDS[word]
-    form = f"[{', '.join(names)}], low and high included"
+    form = f"[{', '.join(names)}] with low <= high, both included"
     if not isinstance(argument, list):
         yield Problem(path, shown(argument), f"must be {form}")
         return

@@ -1,18 +1,19 @@
 """From a file to a `Sweep`, with every mistake at once and in the order of the file. Neither torch nor ray is imported."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from search_spaces import checks, combination_checks, trial_checks
-from search_spaces.errors import Problem, SweepError
+from search_spaces.errors import KeyPath, Problem, SweepError
+from search_spaces.flatten import flatten
 from search_spaces.overrides import overridden
 from search_spaces.refusals import explained, refusals
-from search_spaces.settings import flatten
 from search_spaces.sweep import METRICS, Sweep
+from search_spaces.wording import guessed
 from search_spaces.yaml_source import read
 
 
@@ -54,9 +55,17 @@ def problems(data: Mapping[str, Any]) -> list[Problem]:
         found += combination_checks.problems(flattened, [problem.path for problem in found])
     found += checks.problems(data, flattened)
     match data.get("final"):
-        case {"overrides": dict(overrides)} if flattened is not None and not any(problem.path[0] == "final" for problem in found):
+        case {"overrides": dict(overrides)} if flattened is not None and not any(
+            problem.path[:2] == ("final", "overrides") for problem in found
+        ):
             found += combination_checks.final_problems(flattened, overrides)
-    return list(dict.fromkeys(found))
+    meant = {(*problem.path[:-1], guess) for problem in found if (guess := guessed(problem.required))}
+    return [problem for problem in dict.fromkeys(found) if problem.seen != "missing" or not _within(problem.path, meant)]
+
+
+def _within(path: KeyPath, others: Collection[KeyPath]) -> bool:
+    """Say whether a missing key, or one above it, stands in the file under a misspelt name."""
+    return any(path[: len(other)] == other for other in others)
 
 
 def _with_mode(data: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from search_spaces.errors import KeyPath, Problem
-from search_spaces.wording import annotation_of, bare, closest, described, models_in, shown, unknown
+from search_spaces.wording import annotation_of, bare, closest, described, models_in, purpose, shown, unknown
 
 
 def refusals(annotation: Any, value: Any, place: KeyPath = ()) -> list[Problem]:
@@ -49,12 +49,13 @@ def _explained(details: ErrorDetails, annotation: Any, value: Any, place: KeyPat
         case "missing":
             name = str(rest[0])
             field = next(model.model_fields[name] for model in models_in(bare(annotation)[0]) if name in model.model_fields)
-            purpose = f": {field.description.rstrip('.')}" if field.description else ""
-            return Problem((*place, name), "missing", f"must be given, {described(annotation_of(field))}{purpose}")
+            return Problem((*place, name), "missing", f"must be given: {purpose(field)}{described(annotation_of(field))}")
         case "extra_forbidden":
             return Problem((*place, str(rest[0])), "unknown key", unknown(str(rest[0]), models_in(bare(annotation)[0])[0].model_fields))
         case "value_error":
             return _of_validator(str(details["ctx"]["error"]), annotation, value, place)
+        case "finite_number":
+            return Problem(place, shown(value), f"must be finite, {described(annotation)}")
         case "literal_error" if isinstance(value, str) and (guess := closest(value, map(str, get_args(bare(annotation)[0])))):
             return Problem(place, shown(value), f"must be {described(annotation)}; did you mean {guess}?")
     return Problem(place, shown(value), f"must be {described(annotation)}")

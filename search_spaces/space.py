@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from search_spaces.conditions import active
 from search_spaces.domains import Choice, Domain, Value, option_name
 from search_spaces.errors import Problem, SweepError, dotted
+from search_spaces.flatten import flatten
 from search_spaces.refusals import explained
-from search_spaces.settings import Constant, Parameter, Setting, flatten
+from search_spaces.settings import Constant, Parameter, Setting
 from search_spaces.wording import shown
 from trainable.config.train import TrainConfig
 
@@ -88,7 +89,7 @@ class Space:
         """Yield, for every parameter that a grid cannot list, why."""
         for parameter in self.parameters:
             if parameter.domain.values() is None:
-                seen = f"{parameter.place[-1]} has no end of values"
+                seen = f"{parameter.place[-1]} is continuous"
                 yield Problem(parameter.place, seen, "must be finite for sampler grid; use choice or quniform, or sampler: random")
 
     def combinations(self, values_of: Callable[[Domain], Sequence[Value]]) -> Iterator[dict[str, Value]]:

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from search_spaces.domain_words import WORDS
 from search_spaces.domains import Choice, LogRandInt, LogUniform, QUniform, RandInt, Uniform
 from search_spaces.errors import KeyPath, Problem, dotted
+from search_spaces.flatten import Flattened
 from search_spaces.refusals import refusals
-from search_spaces.settings import Constant, Flattened, Parameter, Setting
+from search_spaces.settings import Constant, Parameter, Setting
 from search_spaces.trial_fields import ELSEWHERE, field, known_keys
-from search_spaces.wording import annotation_of, closest, described, shown, unknown
+from search_spaces.wording import annotation_of, closest, described, purpose, shown, unknown
 from trainable.config.train import TrainConfig
 
 
@@ -29,12 +30,14 @@ def no_field(keys: KeyPath, place: KeyPath, depth: int) -> Problem:
         depth: Number of keys, from the front, that it does have.
     """
     parent, key = keys[:depth], keys[depth]
+    if "." in str(key):
+        return Problem(place, "a dotted path as a key", "must be nested mappings; dots are for -s and final.overrides")
     if known := known_keys(parent):
         return Problem(place, "unknown key", unknown(str(key), [name for name in known if parent or name not in ELSEWHERE]))
     if isinstance(key, int):
         return Problem(place[:-1], "a list of domains", f"must be {described(field(parent))}, or alternatives that each have a `when`")
     guess = closest(str(key), (*WORDS, "value", "when"))
-    required = f"did you mean {guess}?" if guess else f"{dotted(parent)} must be {described(field(parent))}, or a domain"
+    required = f"did you mean {guess}?" if guess not in (None, key) else f"{dotted(parent)} must be {described(field(parent))}, or a domain"
     return Problem(place, "unknown key", required)
 
 
@@ -83,7 +86,7 @@ def _of_bounds(leaf: Parameter, domain: Uniform | LogUniform | QUniform | RandIn
 
 
 def _of_conditions(flattened: Flattened) -> Iterator[Problem]:
-    """Check the values that a `when` expects of constants; `settings.py` has checked those of parameters."""
+    """Check the values that a `when` expects of constants; `precedence.py` has checked those of parameters."""
     searched = {leaf.path for leaf in flattened.leaves if isinstance(leaf, Parameter)}
     for leaf in flattened.leaves:
         for condition in leaf.conditions:
@@ -98,8 +101,7 @@ def _missing(flattened: Flattened) -> Iterator[Problem]:
     said = {leaf.path.partition(".")[0] for leaf in flattened.leaves} | {path.partition(".")[0] for path in flattened.broken}
     for name, info in TrainConfig.model_fields.items():
         if info.is_required() and name not in ELSEWHERE and name not in said:
-            purpose = f": {info.description.rstrip('.')}" if info.description else ""
-            yield Problem(("trial", name), "missing", f"must be given, {described(annotation_of(info))}{purpose}")
+            yield Problem(("trial", name), "missing", f"must be given: {purpose(info)}{described(annotation_of(info))}")
 
 
 def _place(leaf: Setting, depth: int) -> KeyPath:

@@ -11,6 +11,8 @@ import annotated_types
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+CUTOFF = 0.66  # of difflib's ratio: sdg still means sgd, adam is not meant by random
+DID_YOU_MEAN = "did you mean "
 LONGEST_SHOWN = 60  # characters of a value in a message; a longer one is described
 
 
@@ -32,10 +34,13 @@ def shown(value: Any) -> str:
             return repr(value) if len(value) <= LONGEST_SHOWN else repr(value[: LONGEST_SHOWN - 3] + "...")
         case dict():
             return "a mapping" if value else "an empty mapping"
+        case list() | tuple() if any(isinstance(item, dict) for item in value):
+            return "a list of mappings"
         case list() | tuple():
             text = json.dumps(value, default=str)
             return text if len(text) <= LONGEST_SHOWN else f"a list of {len(value)}"
-    return str(value)
+    text = str(value)
+    return text if len(text) <= LONGEST_SHOWN else f"a number of {len(text)} digits"
 
 
 def listed(values: Iterable[Any]) -> str:
@@ -45,14 +50,19 @@ def listed(values: Iterable[Any]) -> str:
 
 def closest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that the user most likely meant; None where nothing is near."""
-    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)), None)
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=CUTOFF)), None)
 
 
 def unknown(word: str, known: Iterable[str]) -> str:
     """Return what is required in place of a key that nobody knows."""
     names = sorted(known)
     guess = closest(word, names)
-    return f"did you mean {guess}?" if guess else f"must be one of {', '.join(names)}"
+    return f"{DID_YOU_MEAN}{guess}?" if guess else f"must be one of {', '.join(names)}"
+
+
+def guessed(required: str) -> str | None:
+    """Return the key that `unknown` has guessed; None where it has not."""
+    return required.removeprefix(DID_YOU_MEAN).removesuffix("?") if required.startswith(DID_YOU_MEAN) else None
 
 
 def described(annotation: Any) -> str:
@@ -71,6 +81,11 @@ def described(annotation: Any) -> str:
         return f"a mapping with the keys {', '.join(models[0].model_fields)}"
     names = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
     return names.get(base, "a mapping") + _bounds(metadata)
+
+
+def purpose(field: FieldInfo) -> str:
+    """Return a field's description as the beginning of a sentence that goes on with its type; empty where it has none."""
+    return f"{field.description.rstrip('.')}, " if field.description else ""
 
 
 def bare(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -108,14 +123,20 @@ def _bounds(metadata: Iterable[Any]) -> str:
     for item in metadata:
         match item:
             case annotated_types.Ge(ge=bound):
-                parts.append(f">= {bound:g}" if isinstance(bound, float) else f">= {bound}")
+                parts.append(f">= {_number(bound)}")
             case annotated_types.Gt(gt=bound):
-                parts.append(f"> {bound:g}" if isinstance(bound, float) else f"> {bound}")
+                parts.append(f"> {_number(bound)}")
             case annotated_types.Le(le=bound):
-                parts.append(f"<= {bound:g}" if isinstance(bound, float) else f"<= {bound}")
+                parts.append(f"<= {_number(bound)}")
             case annotated_types.Lt(lt=bound):
-                parts.append(f"< {bound:g}" if isinstance(bound, float) else f"< {bound}")
+                parts.append(f"< {_number(bound)}")
     return " " + " and ".join(parts) if parts else ""
+
+
+def _number(bound: Any) -> str:
+    if isinstance(bound, int) and bound >= 10_000:
+        return f"{bound:_}"  # as YAML reads it too
+    return f"{bound:g}"
 
 
 def _lengths(metadata: Iterable[Any]) -> str:

@@ -124,7 +124,7 @@ def _plain(problem: str) -> str:
     words = {
         "mapping values are not allowed here": "a colon where no key can stand",
         "could not find expected ':'": "a key without a colon",
-        "expected a single document in the stream": "a second document after ---",
+        "but found another document": "a second document after ---",
     }
     if problem.startswith("expected <block end>"):
         return "an entry that is not indented like the ones above it"

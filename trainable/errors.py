@@ -1,12 +1,12 @@
 """How a trial ends badly.
 
-    TrainableError
-    ├── Diverged         the loss is no longer finite: the trial's result, never retried
-    ├── OutOfMemory      the configuration does not fit the device: the sampler draws a replacement
-    ├── DataError        the images cannot be read: the user mends the folder or the sweep file
-    ├── ModelError       the network cannot be built from its configuration, or not trained with this recipe
-    ├── CheckpointError  the checkpoint is damaged or belongs to another configuration: go back to an earlier one
-    └── ExportError      the exported files do not compute what the trained network computes: nothing is published
+TrainableError
+├── Diverged         the loss is no longer finite: the trial's result, never retried
+├── OutOfMemory      the configuration does not fit the device: the sampler draws a replacement
+├── DataError        the images cannot be read: the user mends the folder or the sweep file
+├── ModelError       the network cannot be built from its configuration, or not trained with this recipe
+├── CheckpointError  the checkpoint is damaged or belongs to another configuration: go back to an earlier one
+└── ExportError      the exported files do not compute what the trained network computes: nothing is published
 """
 
 

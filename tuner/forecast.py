@@ -5,6 +5,7 @@ drawn from what this sweep has shown so far, several times, and the spread of th
 trials that fail and networks much larger than any seen yet.
 """
 
+import bisect
 import heapq
 import math
 import random
@@ -84,8 +85,8 @@ class _Outcome:
         """Return the seconds until the sweep ends."""
         self._fill()
         while self._running:
-            if self._crossed():
-                return min(self._running[0][0], max(self._now, self._left.wall_s))
+            if self._running[0][0] > (budget_end := self._budget_end()):
+                return max(self._now, budget_end)
             self._now, trial, epoch, until_epoch = heapq.heappop(self._running)
             if epoch >= self._sweep.max_epochs:
                 self._num_completed += 1
@@ -103,7 +104,7 @@ class _Outcome:
             if (report := record.curve.get(rung)) is not None:
                 self._rule.apply(report)
                 if report.score is not None:
-                    self._scores[rung].append(report.score)
+                    bisect.insort(self._scores[rung], report.score)
         for launched in record.attempts:
             self._rule.apply(launched)
         if record.ended is not None:
@@ -144,16 +145,26 @@ class _Outcome:
         self._left.device_s -= seconds
         heapq.heappush(self._running, (self._now + seconds, trial, stop, until_epoch))
 
-    def _crossed(self) -> bool:
-        """Return whether a limit of the budget ends the sweep before the next stop."""
+    def _budget_end(self) -> float:
+        """Return when the budget is used up, if the trials that train now train on until then."""
         left = self._left
-        return left.epochs < 0 or left.device_s < 0 or self._running[0][0] > left.wall_s
+        if left.epochs == left.device_s == math.inf:
+            return left.wall_s
+        # Segments were charged in full when they began: what they have not trained yet is still to be spent.
+        times_s = [(end - self._now, self._epoch_s[trial]) for end, trial, _, _ in self._running]
+        device_s = left.device_s + sum(rest_s for rest_s, _ in times_s)
+        epochs = left.epochs + sum(rest_s / epoch_s for rest_s, epoch_s in times_s)
+        epochs_per_s = sum(1.0 / epoch_s for _, epoch_s in times_s)
+        return min(left.wall_s, self._now + max(0.0, device_s) / len(times_s), self._now + max(0.0, epochs) / epochs_per_s)
 
     def _report(self, trial: str, epoch: int) -> Reported:
-        """Return a report whose score stands anywhere among those this rung has seen."""
+        """Return a report whose score stands with equal chance in each gap between those that its rung has seen."""
         scores = self._scores[epoch]
-        # The jitter only decides ties with the score that was drawn: half of them up, half down.
-        score = self._rng.choice(scores) + self._rng.uniform(-1e-9, 1e-9) if scores else self._rng.random()
+        place = self._rng.randrange(len(scores) + 1)
+        below = scores[place - 1] if place else scores[0] - 1.0 if scores else 0.0
+        above = scores[place] if place < len(scores) else below + 1.0
+        score = (below + above) / 2
+        scores.insert(place, score)
         return replace(self._template, trial=trial, epoch=epoch, score=score)
 
 

@@ -16,6 +16,7 @@ from rich.live import Live
 from rich.text import Text
 
 from results.history import Status
+from results.leaderboard_text import duration
 from tuner import progress_lines as lines
 from tuner.forecast import Forecast, forecast
 from tuner.search import Search
@@ -114,7 +115,7 @@ class Progress:
         if self._spent:
             counts = self._counts()
             names = ", ".join(search.sweep.name for search in self._searches)
-            trained = f"{self._epochs() - self._epochs_before:,} epochs in {lines.duration(self._now - self._first)}"
+            trained = f"{self._epochs() - self._epochs_before:,} epochs in {duration(self._now - self._first)}"
             self._print(f"{names}: {lines.joined(f'{counts.total():,} of {self._num_trials():,} trials', lines.states(counts), trained)}")
 
     def _look(self) -> None:
@@ -150,7 +151,7 @@ class Progress:
         block.append(lines.fact("workers", lines.joined(f"{busy} of {self._slots} busy", self._rate())))
         if texts := [text for search in self._searches for text in lines.troubles(search).values()]:
             block.append(lines.fact("failures", f"{len(texts)}, last: {texts[-1]}", "yellow"))
-        block.append(lines.fact("time", lines.joined(lines.duration(self._now - self._first), self._left())))
+        block.append(lines.fact("time", lines.joined(duration(self._now - self._first), self._left())))
         if self._console.options.ascii_only:
             block = [Text(line.plain.translate(lines.ASCII)) for line in block]
         for line in block:
@@ -195,7 +196,7 @@ class Progress:
         return news
 
     def _print_timed(self, text: str) -> None:
-        self._print(f"{lines.duration(self._now - self._first):>8}  {text}")
+        self._print(f"{duration(self._now - self._first):>8}  {text}")
 
     def _print(self, text: str) -> None:
         plain = text.translate(lines.ASCII) if self._console.options.ascii_only else text

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from results import ranking
 from results.history import Status, TrialRecord
+from results.leaderboard_text import duration
 from tuner.search import Search
 
 LABEL_WIDTH = 10
@@ -128,16 +129,6 @@ def troubles(search: Search) -> dict[tuple[str, int], str]:
 def joined(*parts: str) -> str:
     """Return the parts that are not empty, in one line."""
     return " · ".join(part for part in parts if part)
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as people say them: `45s`, `1m 20s`, `2h 05m`."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m {whole % 60:02d}s"
-    return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
 
 
 def coarse(seconds: float) -> str:

@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,9 +24,8 @@ TUNE_SETTINGS = {
 }
 
 
-@contextmanager
-def connect(address: str, *, num_cpus: int, token: Path) -> Iterator[None]:
-    """Connect to Ray, and let go of it at the end.
+def connect(address: str, *, num_cpus: int, token: Path) -> None:
+    """Connect to Ray unless this process is connected already; `released` lets go of it.
 
     Args:
         address: `local` for a private instance that ends with this process, `auto` or `host:port` for a running cluster.
@@ -43,18 +43,25 @@ def connect(address: str, *, num_cpus: int, token: Path) -> Iterator[None]:
         os.environ["RAY_AUTH_TOKEN_PATH"] = str(token)
     import ray
 
+    if ray.is_initialized():
+        return
     options: dict[str, Any] = {"num_cpus": num_cpus, "include_dashboard": False} if address == "local" else {}
     try:
         ray.init(address=address, log_to_driver=False, configure_logging=True, logging_level=logging.ERROR, **options)
     except (ConnectionError, RuntimeError, TimeoutError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ClusterUnreachable(
-            f"no Ray cluster answers at {address}: {reason}; start one with `ray start --head` or leave out --address"
-        ) from error
+        remedy = "start one with `ray start --head` or leave out --address"
+        raise ClusterUnreachable(f"no Ray cluster answers at {address}: {reason}; {remedy}") from error
+
+
+@contextmanager
+def released() -> Iterator[None]:
+    """Let go of Ray at the end, if anything in between has connected: a private instance and its workers are gone then."""
     try:
         yield
     finally:
-        ray.shutdown()
+        if (ray := sys.modules.get("ray")) is not None:
+            ray.shutdown()
 
 
 def resources() -> dict[str, float]:

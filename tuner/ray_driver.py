@@ -11,7 +11,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from ray.tune.search import Searcher
 
 from results.events import Reported, Tested, stamp
 from tuner.decisions import Job
-from tuner.ray_trial import RayTrial, WorkOrder
+from tuner.ray_trial import EpochTrained, RayTrial, TrialEnded, WorkOrder
 from tuner.search import Search
 from tuner.slots import Slots
 
@@ -66,33 +66,23 @@ class Drive:
                 continue
             self.running[ray_id] = number, job
             order = WorkOrder.of(job, root=self.roots[number], search=number, threads=self.slots.cpus, test=self.test)
-            return {"order": {name: getattr(order, name) for name in WorkOrder.__dataclass_fields__}}
+            return {"order": asdict(order)}
         return Searcher.FINISHED if not self.running and all(search.done for search in self.searches) else None
 
     def take(self, ray_id: str, result: dict[str, Any]) -> bool:
         """Pass one result on; return whether the trial goes on with this segment."""
         number, job = self.running[ray_id]
         search = self.searches[number]
+        outcome = result["outcome"]
         now = time.time()
-        if "ended" in result:
-            search.end(job.trial, job.attempt, result["ended"], result["reason"], now, result["log_tail"])
+        if isinstance(outcome, TrialEnded):
+            search.end(job.trial, job.attempt, outcome.status, outcome.reason, now, outcome.log_tail)
             goes_on = False
         else:
-            metric = result["metrics"][search.sweep.objective.metric]
-            report = Reported(
-                at=stamp(now),
-                trial=job.trial,
-                attempt=job.attempt,
-                score=metric if math.isfinite(metric) else None,
-                checkpoint=result["checkpoint"],
-                worker=result["worker"],
-                device=result["device"],
-                **result["metrics"],
-            )
-            if result["tested"] is not None:
-                tested = dict(result["tested"])
+            if outcome.tested is not None:
+                tested = dict(outcome.tested)
                 search.record(Tested(at=stamp(now), trial=job.trial, fingerprint=tested.pop("fingerprint"), metrics=tested))
-            goes_on = search.report(report, now).action == "continue"
+            goes_on = search.report(_reported(job, outcome, search.sweep.objective.metric, now), now).action == "continue"
         if not goes_on:
             del self.running[ray_id]
         self.on_report(number, job.trial)
@@ -112,6 +102,20 @@ class Drive:
         except BaseException as error:
             self.error = self.error or error
             raise
+
+
+def _reported(job: Job, outcome: EpochTrained, metric: str, now: float) -> Reported:
+    score = getattr(outcome.metrics, metric)
+    return Reported(
+        at=stamp(now),
+        trial=job.trial,
+        attempt=job.attempt,
+        score=score if math.isfinite(score) else None,
+        checkpoint=outcome.checkpoint,
+        worker=outcome.worker,
+        device=outcome.device,
+        **asdict(outcome.metrics),
+    )
 
 
 class RaySearcher(Searcher):

@@ -10,18 +10,20 @@ import platform
 import shutil
 import time
 import traceback
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from ray import tune
-from trainable.data.resident import resident
-from trainable.final.finish import finish
-from trainable.training import Training
 
+from results.events import EndStatus
 from trainable.config.train import TrainConfig
+from trainable.data.resident import resident
 from trainable.errors import Diverged, OutOfMemory
+from trainable.metrics import EpochMetrics
+from trainable.training import Training
 from tuner.decisions import Job
 
 LOG_TAIL_LINES = 30
@@ -68,6 +70,34 @@ class WorkOrder:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochTrained:
+    """What a worker answers after an epoch.
+
+    Attributes:
+        metrics: The epoch's figures.
+        checkpoint: Folder of the checkpoint written after it, relative to the sweep; None where none was due.
+        worker: `host:pid`.
+        device: Name of the GPU, or `cpu`.
+        tested: A final's figures on the test split, after its last epoch; else None.
+    """
+
+    metrics: EpochMetrics
+    checkpoint: str | None
+    worker: str
+    device: str
+    tested: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialEnded:
+    """What a worker answers when a trial cannot go on: the fields of the event `Ended`."""
+
+    status: EndStatus
+    reason: str
+    log_tail: tuple[str, ...]
+
+
 class RayTrial(tune.Trainable):
     """Trains one segment after the other; each call of `step` is one epoch."""
 
@@ -81,9 +111,9 @@ class RayTrial(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train one epoch, write its checkpoint where one is due, and return what the driver makes a `Reported` of.
+        """Train one epoch, write its checkpoint where one is due, and return an `EpochTrained` or a `TrialEnded` as `outcome`.
 
-        A trial that cannot go on returns `ended` (its status), `reason` and `log_tail` instead of metrics.
+        (Ray flattens dictionaries on their way to the scheduler; it leaves other objects alone.)
         """
         order = WorkOrder(**self.config["order"])
         started = time.perf_counter()
@@ -92,23 +122,29 @@ class RayTrial(tune.Trainable):
                 self._training = _begin(order)
             metrics = self._training.train_epoch()
             checkpoint = _save(self._training, order)
-            export = Path(order.root) / "trials" / order.trial / "export"
-            tested = finish(self._training, export) if order.test and metrics.epoch >= order.until_epoch else None
+            tested = _finish(self._training, order) if order.test and metrics.epoch >= order.until_epoch else None
         except Diverged as error:
             return self._ended("diverged", error)
         except OutOfMemory as error:
             return self._ended("out_of_memory", error)
         except Exception as error:  # whatever a trial does wrong is its outcome; the worker lives on
             return self._ended("failed", error)
-        metrics = replace(metrics, wall_s=time.perf_counter() - started)
-        return {"metrics": asdict(metrics), "checkpoint": checkpoint, "tested": tested} | _place(self._training.device)
+        device = self._training.device
+        outcome = EpochTrained(
+            metrics=replace(metrics, wall_s=time.perf_counter() - started),
+            checkpoint=checkpoint,
+            worker=f"{platform.node()}:{os.getpid()}",
+            device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+            tested=tested,
+        )
+        return {"outcome": outcome}
 
-    def _ended(self, status: str, error: Exception) -> dict[str, Any]:
+    def _ended(self, status: EndStatus, error: Exception) -> dict[str, Any]:
         self._training = None
         lines = traceback.format_exception(error) if status == "failed" else [str(error)]
         tail = "".join(lines).splitlines()[-LOG_TAIL_LINES:]
-        first_line = (str(error) or type(error).__name__).splitlines()[0]
-        return {"ended": status, "reason": first_line, "log_tail": tail, "worker": _worker()}
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        return {"outcome": TrialEnded(status=status, reason=reason, log_tail=tuple(tail))}
 
 
 def _begin(order: WorkOrder) -> Training:
@@ -137,10 +173,8 @@ def _save(training: Training, order: WorkOrder) -> str | None:
     return name
 
 
-def _worker() -> str:
-    return f"{platform.node()}:{os.getpid()}"
+def _finish(training: Training, order: WorkOrder) -> dict[str, Any]:
+    """Export a final's model and read the test split; a search never comes here, and never imports the door to it."""
+    from trainable.final.finish import finish
 
-
-def _place(device: torch.device) -> dict[str, str]:
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    return {"worker": _worker(), "device": name}
+    return finish(training, Path(order.root) / "trials" / order.trial / "export")

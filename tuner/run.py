@@ -61,9 +61,8 @@ class Ending:
 
 def cost_counter(data: DataConfig) -> Cost:
     """Return a function that counts what a configuration's network costs on this data set; each network is counted once."""
-    from trainable.data.shape import image_shape
-
     from trainable.cost import measure
+    from trainable.data.shape import image_shape
 
     shape = image_shape(data)
 
@@ -112,7 +111,8 @@ def run_sessions(sessions: Sequence[Session], *, address: str, test: bool, displ
     budgets = [session.search.budget for session in active]
     epochs_before, device_s_before = sum(budget.epochs for budget in budgets), sum(budget.device_s for budget in budgets)
     resources = active[0].sweep.resources
-    with interruptible(), connected(resources, address):
+    with interruptible():
+        _connect(resources, address)
         from tuner.ray_driver import drive
 
         planned = slots.plan(resources, ray_cluster.resources())
@@ -143,15 +143,6 @@ def run_sessions(sessions: Sequence[Session], *, address: str, test: bool, displ
 
 
 @contextmanager
-def connected(resources: ResourceOptions, address: str) -> Iterator[None]:
-    """Connect to Ray, on this machine with as many cores as it has, or as the asked-for workers need."""
-    cores = slots.local_cores()
-    num_cpus = max(cores, (resources.workers or 1) * resources.cpus)
-    with ray_cluster.connect(address, num_cpus=num_cpus, token=Path.home() / ".config" / "shortlist" / "ray_token"):
-        yield
-
-
-@contextmanager
 def interruptible() -> Iterator[None]:
     """Turn Ctrl-C and SIGTERM into one KeyboardInterrupt; a second one ends the process at once.
 
@@ -175,3 +166,9 @@ def interruptible() -> Iterator[None]:
     finally:
         for number, handler in earlier.items():
             signal.signal(number, handler)
+
+
+def _connect(resources: ResourceOptions, address: str) -> None:
+    """Connect to Ray; a private instance gets the cores of this machine, or as many as the asked-for workers need."""
+    num_cpus = max(slots.local_cores(), (resources.workers or 1) * resources.cpus)
+    ray_cluster.connect(address, num_cpus=num_cpus, token=Path.home() / ".config" / "shortlist" / "ray_token")

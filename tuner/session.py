@@ -8,11 +8,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from results.refresh import Refresher
-
 from results import journal
 from results.events import DriverStarted, DriverStopped, Event, SweepStarted, stamp
 from results.lock import SweepLock
+from results.refresh import Refresher
 from results.storage import Storage
 from search_spaces import load
 from search_spaces.errors import SweepError

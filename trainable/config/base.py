@@ -1,4 +1,7 @@
-"""The one pydantic base of everything that a person or a file says."""
+"""The one pydantic base of everything that a person or a file says.
+
+A validator that looks at several fields says `<field> is <seen>, must be <required>`: the sweep file's reader finds the line by it.
+"""
 
 from pydantic import BaseModel, ConfigDict
 

@@ -16,7 +16,7 @@ class ResNetConfig(Frozen):
     family: Literal["resnet"] = "resnet"
     label: str | None = Field(default=None, description="A name for tables; does not change the network.")
     blocks: tuple[Annotated[int, Field(ge=1, le=256)], ...] = Field(min_length=1, max_length=8, description="Blocks in each stage.")
-    channels: Width | tuple[Width, ...] = Field(description="Channels of the first stage, doubled at each later one; or one number a stage.")
+    channels: Width | tuple[Width, ...] = Field(description="Channels of the first stage, doubled at each later one; or a number a stage.")
     stem_channels: Width | None = Field(default=None, description="Channels of the stem convolution; those of the first stage by default.")
     stem_kernel: Kernel = Field(default=3, description="Kernel of the stem convolution, odd.")
     block_kernel: Kernel = Field(default=3, description="Kernel of the convolutions inside blocks, odd.")
@@ -28,7 +28,7 @@ class ResNetConfig(Frozen):
             if getattr(self, name) % 2 == 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, must be odd so that sizes are kept")
         if isinstance(self.channels, tuple) and len(self.channels) != len(self.blocks):
-            raise ValueError(f"channels lists {len(self.channels)} stages, blocks lists {len(self.blocks)}; give one number or {len(self.blocks)}")
+            raise ValueError(f"channels is {list(self.channels)}, must be one number, or {len(self.blocks)} as there are stages in blocks")
         return self
 
 

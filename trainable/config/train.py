@@ -35,13 +35,16 @@ class TrainConfig(Frozen):
     @classmethod
     def _optimizer_fields(cls, values: Any) -> Any:
         """Fill in what the optimizer reads; refuse what it would ignore."""
-        if not isinstance(values, dict) or (spec := OPTIMIZERS.get(values.get("optimizer", "sgd"))) is None:
+        optimizer = values.get("optimizer", "sgd") if isinstance(values, dict) else None
+        if not isinstance(optimizer, str) or (spec := OPTIMIZERS.get(optimizer)) is None:
             return values  # the field's own validation names the mistake
-        optimizer = values.get("optimizer", "sgd")
         for name in sorted(OPTIMIZER_FIELDS - spec.fields.keys()):
             if values.get(name) is not None:
                 users = ", ".join(key for key, other in OPTIMIZERS.items() if name in other.fields)
-                raise ValueError(f"{name} is set, but optimizer {optimizer} does not use it; add `when: {{optimizer: [{users}]}}`")
+                raise ValueError(
+                    f"{name} is {values[name]}, must be left out where optimizer is {optimizer}, which does not use it; "
+                    f"add `when: {{optimizer: [{users}]}}`"
+                )
         return values | {name: default for name, default in spec.fields.items() if values.get(name) is None}
 
     def hash(self) -> str:

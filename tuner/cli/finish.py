@@ -15,8 +15,10 @@ def promote(
     top: Annotated[
         int | None, typer.Option("--top", "-k", min=1, help="Promote the first K of the leaderboard; 1 by default.", metavar="K")
     ] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Length of the final; its schedule is re-derived for it.")] = None,
-    seeds: Annotated[list[int] | None, typer.Option("--seed", min=0, help="One run for each; may be repeated.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, help="Length of the final; its schedule is re-derived for it.", metavar="N")
+    ] = None,
+    seeds: Annotated[list[int] | None, typer.Option("--seed", min=0, help="One run for each; may be repeated.", metavar="SEED")] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", "-s", help="Change the recipe: `-s dropout=0.2`. May be repeated.", metavar="PATH=VALUE")
     ] = None,
@@ -24,9 +26,9 @@ def promote(
     address: Address = "local",
     output: Output = "table",
 ) -> None:
-    """Train winners in full, test each once, and write a finished model to `finals/<id>/`. The same promotion twice does nothing.
+    """Train winners in full, test each once.
 
-    Example: `shortlist promote digits --trial t00007 --epochs 30`
+    Writes a finished model to `finals/<id>/`. The same promotion twice does nothing. Example: `shortlist promote digits --trial t00007 --epochs 30`
     """
     import json
 
@@ -35,7 +37,7 @@ def promote(
     from results.storage import find_sweep
     from search_spaces.overrides import parse_override
     from search_spaces.sweep import FinalOptions
-    from tuner import finals
+    from tuner import finals, ray_cluster
     from tuner.cli import review
     from tuner.errors import UsageError
     from tuner.progress import display
@@ -56,7 +58,8 @@ def promote(
     )
     records = finals.choose(history, loaded, trials=trials or (), top=options.top)
     try:
-        made = finals.promote(loaded, place, history, records, options, resources=loaded.resources, address=address, display=display)
+        with ray_cluster.released():
+            made = finals.promote(loaded, place, history, records, options, resources=loaded.resources, address=address, display=display)
     except KeyboardInterrupt:
         typer.echo("interrupted; everything so far is kept, the same command goes on", err=True)
         raise typer.Exit(130) from None

@@ -12,10 +12,16 @@ if TYPE_CHECKING:
     from search_spaces.sweep import Sweep
 
 Runs = Annotated[
-    Path, typer.Option("--storage", help="Folder of all sweeps; every node must see it.", metavar="DIR", envvar="SHORTLIST_STORAGE")
+    Path,
+    typer.Option(
+        "--storage", help="Folder of all sweeps; every node must see it.", metavar="DIR", envvar="SHORTLIST_STORAGE", show_envvar=False
+    ),
 ]
 Address = Annotated[
-    str, typer.Option("--address", help="Where Ray is: local, auto, or host:port of a running cluster.", envvar="SHORTLIST_ADDRESS")
+    str,
+    typer.Option(
+        "--address", help="Where Ray is: local, auto, or host:port.", metavar="ADDRESS", envvar="SHORTLIST_ADDRESS", show_envvar=False
+    ),
 ]
 Stored = Annotated[str, typer.Argument(help="Name of a sweep, or its folder.", metavar="SWEEP", show_default=False)]
 
@@ -26,9 +32,10 @@ def run(
     storage: Runs = Path("runs"),
     address: Address = "local",
 ) -> None:
-    """Search: train the candidates, drop the weak ones early, write the leaderboard; then `final`, if the file asks for it.
+    """Search: train candidates, drop the weak ones early.
 
-    A sweep that was interrupted goes on where it stood. Example: `shortlist run search_spaces/digits.yaml`
+    Writes the leaderboard while it runs; then trains the finals that the file asks for. A sweep that was interrupted goes on where it
+    stood. Example: `shortlist run search_spaces/digits.yaml`
     """
     from results.storage import Storage
     from search_spaces.checks import warnings
@@ -44,11 +51,13 @@ def resume(
     sweep: Stored,
     storage: Runs = Path("runs"),
     address: Address = "local",
-    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Trials at once, instead of what the sweep file says.")] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Trials at once, instead of what the sweep file says.", metavar="N")
+    ] = None,
 ) -> None:
-    """Go on with a sweep that was interrupted: finished trials are not run again, the others continue from their checkpoints.
+    """Go on with a sweep that was interrupted.
 
-    Example: `shortlist resume digits`
+    Finished trials are not run again, the others continue from their checkpoints. Example: `shortlist resume digits`
     """
     from results.storage import find_sweep
     from tuner.session import stored
@@ -64,13 +73,13 @@ def _search(sweep: "Sweep", place: "Storage", *, source: bytes | None, address: 
     """Search to the end, train the finals that the file asks for, show the table and what to type next."""
     from results import journal
     from results.history import History
-    from tuner import finals
+    from tuner import finals, ray_cluster
     from tuner import run as running
     from tuner.cli import review
     from tuner.progress import display
 
     try:
-        with running.connected(sweep.resources, address):
+        with ray_cluster.released():
             ending = running.search(sweep, place, source=source, address=address, display=display)
             history = History.of(journal.read(place))
             made = []

@@ -17,9 +17,9 @@ def init(
     path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("sweep.yaml"),
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
 ) -> None:
-    """Write a commented starter sweep that runs as it is.
+    """Write a commented starter sweep.
 
-    Example: `shortlist init my.yaml && shortlist run my.yaml`
+    It runs as it is, on digits. Example: `shortlist init my.yaml && shortlist run my.yaml`
     """
     import search_spaces.load
     from tuner.errors import UsageError
@@ -32,9 +32,9 @@ def init(
 
 
 def validate(sweep: SweepFile, overrides: Overrides = None, output: Output = "table") -> None:
-    """Check a sweep file and name every mistake in it at once, with its line.
+    """Check a sweep file: every mistake at once.
 
-    Example: `shortlist validate search_spaces/digits.yaml`
+    Each as file:line:column: path: what was seen, what is required. Example: `shortlist validate search_spaces/digits.yaml`
     """
     import json
 
@@ -57,12 +57,12 @@ def validate(sweep: SweepFile, overrides: Overrides = None, output: Output = "ta
 def plan(
     sweep: SweepFile,
     overrides: Overrides = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Trials at once to reckon with.")] = 2,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Trials at once to reckon with.", metavar="N")] = 2,
     output: Output = "table",
 ) -> None:
-    """Say what a sweep will do before it costs anything: architectures, rungs, expected epochs.
+    """Say what a sweep will do, before it costs anything.
 
-    Example: `shortlist plan search_spaces/resnet_combinations.yaml`
+    Architectures with their parameters, rungs, expected epochs. Example: `shortlist plan search_spaces/resnet_combinations.yaml`
     """
     import json
     from dataclasses import asdict
@@ -97,9 +97,9 @@ def plan(
 
 
 def schema() -> None:
-    """Print the JSON Schema of the sweep file, for editors.
+    """Print the JSON Schema of the sweep file.
 
-    Example: `shortlist schema > sweep.schema.json`
+    Editors complete and check with it. Example: `shortlist schema > sweep.schema.json`
     """
     import json
 

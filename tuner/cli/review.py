@@ -31,9 +31,10 @@ def leaderboard(
     n: Annotated[int | None, typer.Option("-n", min=0, help="Rows shown; 20 in a table, else all. 0 for all.", metavar="N")] = None,
     output: Annotated[Format, typer.Option("--output", "-o", help="table, json, csv or markdown.", metavar="FORMAT")] = Format.table,
 ) -> None:
-    """Show a sweep's trials, best first: by rung reached, then by the score there. Also while it runs.
+    """Show a sweep's trials, best first.
 
-    Example: `shortlist leaderboard digits -n 10` or `shortlist leaderboard digits -o csv > digits.csv`
+    Ordered by the rung reached, then by the score there; also while it runs. Example: `shortlist leaderboard digits -n 10` or
+    `shortlist leaderboard digits -o csv > digits.csv`
     """
     import sys
 

@@ -1,0 +1,31 @@
+"""What every test may rely on: a cache of its own session, and the data sets handed to this checkout."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Decoded images of this session, never the user's own; processes that tests start inherit it."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("SHORTLIST_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def cifar10_jpeg() -> Path:
+    """The folder of CIFAR-10 as JPEG; the test is skipped where nobody has put it there."""
+    datasets = Path(os.environ.get("SHORTLIST_DATASETS", ROOT / "../shared/datasets"))
+    folder = datasets / "cifar10-jpeg"
+    if not folder.is_dir():
+        pytest.skip(
+            f"{folder} is absent: put CIFAR-10 as train*.parquet and test*.parquet (image and label columns, as the Hugging Face hub "
+            "lays them out) into a folder cifar10-jpeg, and name the folder above it in SHORTLIST_DATASETS"
+        )
+    return folder

@@ -1,0 +1,46 @@
+"""Loss and accuracy over a whole split, with one wait for the device.
+
+Shapes: N images of the split, H height, W width, C channels, K classes.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from trainable.normalize import Normalize
+from trainable.precision import autocast
+
+# No gradients are kept, so batches may be larger than in training; beyond this nothing is gained (measured on the CPU).
+BATCH_SIZE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Figures of one split.
+
+    Attributes:
+        loss: Mean cross-entropy, in nats; may be infinite or not a number.
+        accuracy: Share of images classified right, 0..1.
+        num_right: How many those are.
+    """
+
+    loss: float
+    accuracy: float
+    num_right: int
+
+
+def evaluate(
+    module: nn.Module, images_NHWC: torch.Tensor, labels_N: torch.Tensor, *, normalize: Normalize, number_format: torch.dtype
+) -> Evaluation:
+    """Return the figures of a split of uint8 images; the module is left in evaluation mode."""
+    module.eval()
+    sums = torch.zeros(2, dtype=torch.float64, device=images_NHWC.device)
+    with torch.inference_mode(), autocast(images_NHWC.device, number_format):
+        for images, labels in zip(torch.split(images_NHWC, BATCH_SIZE), torch.split(labels_N, BATCH_SIZE), strict=True):
+            logits_BK = module(normalize(images)).float()
+            sums[0] += cross_entropy(logits_BK, labels, reduction="sum")
+            sums[1] += (logits_BK.argmax(dim=1) == labels).sum()
+    loss_sum, num_right = sums.tolist()
+    return Evaluation(loss_sum / len(labels_N), num_right / len(labels_N), int(num_right))
