@@ -34,6 +34,11 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Sweep:
     return _validated(data)
 
 
+def place(path: Path | str, keys: Sequence[str]) -> tuple[str, int, int]:
+    """Return file, line and column of a key, or of the nearest one above it that is there: for mistakes found after loading."""
+    return (str(path), *read(path).position(tuple(keys)))
+
+
 def resolved(data: Mapping[str, Any]) -> Sweep:
     """Return a sweep that was stored resolved (`sweep.json`); whether its data is still there is not asked.
 

@@ -12,8 +12,9 @@ from torch.nn.functional import cross_entropy
 from trainable.normalize import Normalize
 from trainable.precision import autocast
 
-# No gradients are kept, so batches may be larger than in training; beyond this nothing is gained (measured on the CPU).
-BATCH_SIZE = 256
+# Images at a time. A processor is fastest where a batch stays in its cache: [3,3,3] x 64 channels evaluates 1,000 images in 3.0 s by
+# 64 and in 4.2 s by 1,000 (one thread). A GPU wants to be filled.
+BATCH_SIZE = {"cpu": 128, "cuda": 2000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,10 @@ def evaluate(
 ) -> Evaluation:
     """Return the figures of a split of uint8 images; the module is left in evaluation mode."""
     module.eval()
+    batch_size = BATCH_SIZE[images_NHWC.device.type]
     sums = torch.zeros(2, dtype=torch.float64, device=images_NHWC.device)
     with torch.inference_mode(), autocast(images_NHWC.device, number_format):
-        for images, labels in zip(torch.split(images_NHWC, BATCH_SIZE), torch.split(labels_N, BATCH_SIZE), strict=True):
+        for images, labels in zip(torch.split(images_NHWC, batch_size), torch.split(labels_N, batch_size), strict=True):
             logits_BK = module(normalize(images)).float()
             sums[0] += cross_entropy(logits_BK, labels, reduction="sum")
             sums[1] += (logits_BK.argmax(dim=1) == labels).sum()

@@ -48,19 +48,20 @@ class Plan:
     epochs_in_full: int
 
 
-def plan(sweep: Sweep, cost: Cost, *, workers: int) -> Plan:
+def plan(sweep: Sweep, cost: Cost, *, workers: int, place: tuple[str, int, int]) -> Plan:
     """Return what to expect; nothing is trained.
 
     Args:
         sweep: The sweep.
         cost: Counts what an architecture costs.
         workers: Trials at once; promotion depends on it a little.
+        place: File, line and column of the constraints, for the refusal of a space in which nothing fits.
 
     Raises:
         SweepError: No candidate fits the constraints.
     """
     space = Space.parse(sweep.trial)
-    found = feasible.check(space, sweep, cost)
+    found = feasible.check(space, sweep, cost, position=place)
     unlimited = sweep.model_copy(update={"budget": type(sweep.budget)()})
     spent = []
     num_trials = 0

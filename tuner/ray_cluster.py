@@ -50,6 +50,8 @@ def connect(address: str, *, num_cpus: int, token: Path) -> None:
         ray.init(address=address, log_to_driver=False, configure_logging=True, logging_level=logging.ERROR, **options)
     except (ConnectionError, RuntimeError, TimeoutError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
+        if address == "local":
+            raise ClusterUnreachable(f"Ray could not be started on this machine: {reason}; see /tmp/ray/session_latest/logs") from error
         remedy = "start one with `ray start --head` or leave out --address"
         raise ClusterUnreachable(f"no Ray cluster answers at {address}: {reason}; {remedy}") from error
 

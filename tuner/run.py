@@ -81,6 +81,7 @@ def search(
     storage: Storage,
     *,
     source: bytes | None,
+    place: tuple[str, int, int],
     address: str,
     display: Callable[[Sequence[Session], int], Display],
 ) -> Ending:
@@ -90,6 +91,7 @@ def search(
         sweep: What to search.
         storage: Where to keep it.
         source: The sweep file's bytes; None where it is stored already.
+        place: File, line and column of the constraints, for the refusal of a space in which nothing fits.
         address: Where Ray is: `local`, `auto` or `host:port`.
         display: Makes what shows progress, from the sessions and the number of slots.
 
@@ -98,7 +100,7 @@ def search(
         KeyboardInterrupt: Ctrl-C or SIGTERM; the journal is closed, `search` again goes on.
     """
     cost = cost_counter(sweep.data)
-    feasible.check(Space.parse(sweep.trial), sweep, cost)
+    feasible.check(Space.parse(sweep.trial), sweep, cost, position=place)
     with hold(sweep, storage, source=source, cost=cost) as session:
         return run_sessions([session], address=address, test=False, display=display)
 

@@ -12,7 +12,7 @@ from trainable.data.split import stratified_sample
 
 # The data set has no test split of its own: a stratified fifth, the same for ever, is ours.
 TEST_FRACTION = 0.2
-TEST_SEED = 0
+TEST_SEED = (0,)
 
 INK_LEVELS = 16  # pixels are counts 0..16
 

@@ -44,19 +44,19 @@ def divide(labels_N: Labels, *, validation: int | float, train_examples: int | N
             f"data.train_examples: {train_examples}, but {num_left} of {num_images} training images remain after validation; "
             f"choose at most {num_left} or lower data.validation"
         )
-    validation_rows = stratified_sample(labels_N, num_validation, seed=seed)
+    validation_rows = stratified_sample(labels_N, num_validation, seed=(seed, 0))
     rest = np.setdiff1d(np.arange(num_images), validation_rows, assume_unique=True)
-    chosen = rest if train_examples is None else rest[stratified_sample(labels_N[rest], train_examples, seed=seed)]
+    chosen = rest if train_examples is None else rest[stratified_sample(labels_N[rest], train_examples, seed=(seed, 1))]
     return Division(train=chosen, validation=validation_rows)
 
 
-def stratified_sample(labels_N: Labels, count: int, *, seed: int) -> npt.NDArray[np.int64]:
+def stratified_sample(labels_N: Labels, count: int, *, seed: tuple[int, ...]) -> npt.NDArray[np.int64]:
     """Return `count` row numbers, ascending, in which every class has its share, rounded by largest remainder.
 
     Args:
         labels_N: Class of each row.
         count: Rows to choose, 0 <= count <= N.
-        seed: Seed of the choice.
+        seed: Seed of the choice, one number or several.
     """
     assert 0 <= count <= len(labels_N), f"{count} of {len(labels_N)}"
     # The raw stream of a bit generator never changes between releases of numpy; that of `permutation` may (NEP 19).

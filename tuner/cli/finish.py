@@ -28,7 +28,8 @@ def promote(
 ) -> None:
     """Train winners in full, test each once.
 
-    Writes a finished model to `finals/<id>/`. The same promotion twice does nothing. Example: `shortlist promote digits --trial t00007 --epochs 30`
+    Writes a finished model to `finals/<id>/`. The same promotion twice does nothing.
+    Example: `shortlist promote digits --trial t00007 --epochs 30`
     """
     import json
 

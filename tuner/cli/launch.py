@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tuner.cli.prepare import Overrides, SweepFile
+from tuner.cli.prepare import LIMITS, Overrides, SweepFile
 
 if TYPE_CHECKING:
     from results.storage import Storage
@@ -39,12 +39,12 @@ def run(
     """
     from results.storage import Storage
     from search_spaces.checks import warnings
-    from search_spaces.load import load
+    from search_spaces.load import load, place
 
     loaded = load(sweep, overrides or ())
     for remark in warnings(loaded):
         typer.secho(f"{sweep}: warning: {remark}", err=True, fg="yellow")
-    _search(loaded, Storage(storage / loaded.name), source=sweep.read_bytes(), address=address)
+    _search(loaded, Storage(storage / loaded.name), source=sweep.read_bytes(), limits_at=place(sweep, LIMITS), address=address)
 
 
 def resume(
@@ -62,14 +62,14 @@ def resume(
     from results.storage import find_sweep
     from tuner.session import stored
 
-    place = find_sweep(sweep, storage)
-    loaded = stored(place)
+    stored_at = find_sweep(sweep, storage)
+    loaded = stored(stored_at)
     if workers is not None:
         loaded = loaded.model_copy(update={"resources": loaded.resources.model_copy(update={"workers": workers})})
-    _search(loaded, place, source=None, address=address)
+    _search(loaded, stored_at, source=None, limits_at=(str(stored_at.path("sweep.json")), 0, 0), address=address)
 
 
-def _search(sweep: "Sweep", place: "Storage", *, source: bytes | None, address: str) -> None:
+def _search(sweep: "Sweep", place: "Storage", *, source: bytes | None, limits_at: tuple[str, int, int], address: str) -> None:
     """Search to the end, train the finals that the file asks for, show the table and what to type next."""
     from results import journal
     from results.history import History
@@ -80,7 +80,7 @@ def _search(sweep: "Sweep", place: "Storage", *, source: bytes | None, address: 
 
     try:
         with ray_cluster.released():
-            ending = running.search(sweep, place, source=source, address=address, display=display)
+            ending = running.search(sweep, place, source=source, place=limits_at, address=address, display=display)
             history = History.of(journal.read(place))
             made = []
             if sweep.final is not None:

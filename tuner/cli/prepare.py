@@ -13,6 +13,10 @@ Overrides = Annotated[
 Output = Annotated[str, typer.Option("--output", "-o", help="table or json.", metavar="FORMAT")]
 
 
+# Where a space in which nothing fits is reported.
+LIMITS = ("constraints", "max_parameters")
+
+
 def init(
     path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("sweep.yaml"),
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
@@ -68,12 +72,12 @@ def plan(
     from dataclasses import asdict
 
     from search_spaces.checks import warnings
-    from search_spaces.load import load
+    from search_spaces.load import load, place
     from tuner.plan import plan as expect
     from tuner.run import cost_counter
 
     loaded = load(sweep, overrides or ())
-    found = expect(loaded, cost_counter(loaded.data), workers=loaded.resources.workers or workers)
+    found = expect(loaded, cost_counter(loaded.data), workers=loaded.resources.workers or workers, place=place(sweep, LIMITS))
     if output == "json":
         print(json.dumps(asdict(found), indent=2))
         return

@@ -1,0 +1,258 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pictures import CPU, random_data, recipe
+
+from trainable.data.resident import TrainingData
+from trainable.errors import CheckpointError, DataError, Diverged, ModelError, OutOfMemory
+from trainable.metrics import EpochMetrics
+from trainable.step import TrainStep
+from trainable.training import Training
+
+DATA = random_data()
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def figures(metrics: EpochMetrics) -> tuple[float, ...]:
+    """Return what must be equal to the last bit; times are not."""
+    return (metrics.epoch, metrics.train_loss, metrics.train_accuracy, metrics.val_loss, metrics.val_accuracy, metrics.lr)
+
+
+def same_weights(one: Training, other: Training) -> bool:
+    pairs = zip(one.module.state_dict().values(), other.module.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adagrad"])
+def test_interrupted_and_resumed_equals_uninterrupted_to_the_bit(tmp_path: Path, optimizer: str, schedule: str, precision: str) -> None:
+    config = recipe(optimizer=optimizer, schedule=schedule, precision=precision, dropout=0.3, weight_decay=1e-3, lr=0.01)
+    whole = Training(config, DATA, CPU)
+    expected = [figures(whole.train_epoch()) for _ in range(4)]
+    seen = []
+    for epoch in range(4):  # a new process for each epoch
+        part = Training(config, DATA, CPU)
+        if epoch:
+            part.load(tmp_path / str(epoch))
+        assert part.epoch == epoch
+        seen.append(figures(part.train_epoch()))
+        part.save(tmp_path / str(epoch + 1))
+    assert seen == expected
+    assert same_weights(part, whole)
+
+
+def test_trial_in_a_reused_worker_equals_one_in_a_fresh_one() -> None:
+    config = recipe(dropout=0.3)
+    fresh = Training(config, DATA, CPU)
+    expected = [figures(fresh.train_epoch()) for _ in range(2)]
+    Training(recipe(seed=9, optimizer="adam"), DATA, CPU).train_epoch()
+    torch.manual_seed(123)
+    reused = Training(config, DATA, CPU)
+    interleaved = Training(recipe(seed=5, dropout=0.1), DATA, CPU)
+    seen = []
+    for _ in range(2):
+        seen.append(figures(reused.train_epoch()))
+        interleaved.train_epoch()
+    assert seen == expected
+
+
+def test_nothing_global_is_left_behind() -> None:
+    before = (torch.get_rng_state(), torch.is_grad_enabled(), torch.is_autocast_enabled("cpu"), torch.get_num_threads())
+    Training(recipe(precision="bfloat16", dropout=0.2), DATA, CPU).train_epoch()
+    after = (torch.get_rng_state(), torch.is_grad_enabled(), torch.is_autocast_enabled("cpu"), torch.get_num_threads())
+    assert torch.equal(before[0], after[0])
+    assert before[1:] == after[1:]
+
+
+def test_other_seed_other_numbers() -> None:
+    one, other = (Training(recipe(seed=seed), DATA, CPU) for seed in (0, 1))
+    assert not same_weights(one, other)
+    assert figures(one.train_epoch()) != figures(other.train_epoch())
+
+
+def test_training_learns_what_can_be_learnt() -> None:
+    training = Training(recipe(max_epochs=6, augment={}), DATA, CPU)
+    metrics = [training.train_epoch() for _ in range(6)][-1]
+    assert metrics.train_loss < 0.5
+    assert metrics.val_accuracy > 0.8
+    assert metrics.epoch == training.epoch == 6
+    assert 0 < metrics.device_s <= metrics.wall_s
+    assert metrics.images_per_s > 0
+    assert metrics.peak_memory_bytes > 1e6
+
+
+def spoil(monkeypatch: pytest.MonkeyPatch, at_step: int, loss: float) -> list[int]:
+    """Let the loss of one step be what it must not be; return the steps taken."""
+    steps: list[int] = []
+    step = TrainStep.__call__
+
+    def spoilt(self: TrainStep, *args: Any) -> Any:
+        steps.append(len(steps) + 1)
+        found, num_right = step(self, *args)
+        return (torch.tensor(loss) if len(steps) == at_step else found), num_right
+
+    monkeypatch.setattr(TrainStep, "__call__", spoilt)
+    return steps
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_loss_that_is_not_finite_ends_the_trial_at_that_step(monkeypatch: pytest.MonkeyPatch, loss: float) -> None:
+    training = Training(recipe(schedule="cosine"), DATA, CPU)
+    steps = spoil(monkeypatch, 8, loss)
+    training.train_epoch()  # 70 images by 16 are five steps
+    with pytest.raises(Diverged, match=rf"training loss is {loss} at step 3 of epoch 2, lr 0\.0363"):
+        training.train_epoch()
+    assert len(steps) == 8
+    assert training.epoch == 1
+
+
+def test_step_of_a_divergence_is_found_where_losses_are_read_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainable.training.STEPS_BETWEEN_LOOKS", {"cpu": 3})
+    training = Training(recipe(), DATA, CPU)
+    steps = spoil(monkeypatch, 5, float("nan"))
+    with pytest.raises(Diverged, match="step 5 of epoch 1"):
+        training.train_epoch()
+    assert len(steps) == 5
+
+
+def test_huge_learning_rate_diverges() -> None:
+    training = Training(recipe(lr=1000, momentum=0.99, max_epochs=50), DATA, CPU)
+    with pytest.raises(Diverged, match="lower lr"):
+        [training.train_epoch() for _ in range(50)]
+
+
+def test_validation_loss_that_is_not_finite_is_divergence(monkeypatch: pytest.MonkeyPatch) -> None:
+    training = Training(recipe(), DATA, CPU)
+    for buffer in training.module.buffers():
+        if buffer.is_floating_point():
+            buffer.fill_(float("nan"))  # statistics that only evaluation reads; one training epoch does not wash out a nan
+    with pytest.raises(Diverged, match="validation loss is nan after epoch 1"):
+        training.train_epoch()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+        ),
+        MemoryError(),
+    ],
+)
+def test_no_memory_left_is_said_so(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    training = Training(recipe(), DATA, CPU)
+    monkeypatch.setattr(TrainStep, "__call__", fail)
+    with pytest.raises(OutOfMemory) as caught:
+        training.train_epoch()
+    assert caught.value.__context__ is None  # whose traceback would keep the tensors alive
+
+
+def test_real_allocation_that_fails_is_out_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TrainStep, "__call__", lambda *_: torch.empty(2**50))
+    with pytest.raises(OutOfMemory, match="can't allocate memory"):
+        Training(recipe(), DATA, CPU).train_epoch()
+
+
+def test_other_runtime_errors_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TrainStep, "__call__", lambda *_: torch.zeros(2) @ torch.zeros(3))
+    with pytest.raises(RuntimeError, match="inconsistent tensor size"):
+        Training(recipe(), DATA, CPU).train_epoch()
+
+
+@pytest.mark.parametrize(("num_train", "sizes"), [(33, [16, 16]), (34, [16, 16, 2]), (32, [16, 16])])
+def test_last_batch_is_kept_unless_it_is_a_single_image(monkeypatch: pytest.MonkeyPatch, num_train: int, sizes: list[int]) -> None:
+    seen: list[int] = []
+    step = TrainStep.__call__
+    monkeypatch.setattr(TrainStep, "__call__", lambda self, images, *rest: (seen.append(len(images)), step(self, images, *rest))[1])
+    Training(recipe(), random_data(num_train=num_train), CPU).train_epoch()
+    assert seen == sizes
+
+
+def test_every_image_is_seen_once_an_epoch_in_another_order_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = random_data(num_train=64)
+    orders: list[torch.Tensor] = []
+    step = TrainStep.__call__
+    monkeypatch.setattr(TrainStep, "__call__", lambda self, images, labels, lr: (orders.append(images), step(self, images, labels, lr))[1])
+    training = Training(recipe(augment={}), data, CPU)
+    for _ in range(2):
+        training.train_epoch()
+    first, second = torch.cat(orders[:4]), torch.cat(orders[4:])
+    assert not torch.equal(first, second)
+    expected = training.normalize(data.train_images_NHWC)
+    for epoch in (first, second):
+        assert {image.numpy().tobytes() for image in epoch.contiguous()} == {image.numpy().tobytes() for image in expected.contiguous()}
+
+
+def test_batch_larger_than_the_data_is_refused() -> None:
+    with pytest.raises(DataError, match="batch_size: 128, must be at most the 70 training images"):
+        Training(recipe(batch_size=128), DATA, CPU)
+
+
+def test_single_images_are_refused_where_batch_norm_has_nothing_to_average() -> None:
+    config = recipe(batch_size=1, model={"blocks": [1, 1, 1, 1], "channels": 2})
+    with pytest.raises(ModelError, match="batch_size: 1, too few for batch norm"):
+        Training(config, random_data(num_train=9), CPU).train_epoch()
+
+
+def trained(tmp_path: Path, data: TrainingData = DATA) -> Path:
+    training = Training(recipe(), data, CPU)
+    training.train_epoch()
+    training.save(tmp_path / "checkpoint")
+    return tmp_path / "checkpoint"
+
+
+def test_checkpoint_of_another_configuration_is_refused(tmp_path: Path) -> None:
+    folder = trained(tmp_path)
+    with pytest.raises(CheckpointError, match="another configuration"):
+        Training(recipe(lr=0.06), DATA, CPU).load(folder)
+
+
+def test_horizon_may_be_moved(tmp_path: Path) -> None:
+    longer = Training(recipe(max_epochs=50), DATA, CPU)
+    longer.load(trained(tmp_path))
+    assert longer.epoch == 1
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "state.pt", "meta.json"])
+@pytest.mark.parametrize("keep", [0, 0.5, None])
+def test_damaged_checkpoint_is_named(tmp_path: Path, name: str, keep: float | None) -> None:
+    file = trained(tmp_path) / name
+    content = file.read_bytes()
+    file.unlink()
+    if keep is not None:
+        file.write_bytes(content[: int(keep * len(content))])
+    with pytest.raises(CheckpointError, match=r"checkpoint cannot be read .* continue from an earlier checkpoint"):
+        Training(recipe(), DATA, CPU).load(tmp_path / "checkpoint")
+
+
+def test_saving_again_replaces_the_folder_and_leaves_nothing_else(tmp_path: Path) -> None:
+    folder = trained(tmp_path)
+    training = Training(recipe(), DATA, CPU)
+    training.load(folder)
+    training.train_epoch()
+    training.save(folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+    training.load(folder)
+    assert training.epoch == 2
+
+
+def test_checkpoint_holds_no_code(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return print, ("run while loading",)
+
+    folder = trained(tmp_path)
+    torch.save({0: {"step": Evil()}}, folder / "state.pt")
+    with pytest.raises(CheckpointError):
+        Training(recipe(), DATA, CPU).load(folder)
