@@ -54,6 +54,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
     repeats = parser.parse_args().repeats
+    if repeats < 2:
+        parser.error(f"--repeats: {repeats}, must be at least 2, for a standard deviation")
     measured: dict[int, list[float]] = {size: [] for size in SIZES}
     for _ in range(repeats):
         for size in SIZES:

@@ -207,13 +207,15 @@ class Tested:
 
     Attributes:
         metrics: Figure -> value (test_accuracy 0..1, test_loss in nats, examples).
-        fingerprint: Content of the test images.
+        fingerprint: Content of the test split.
+        train_fingerprint: Content of the training split, from which training and validation images were taken.
     """
 
     at: str
     trial: str
     metrics: Mapping[str, float]
     fingerprint: str
+    train_fingerprint: str
 
 
 Event = SweepStarted | DriverStarted | DriverStopped | Suggested | Launched | Reported | Repeated | Decided | Lost | Ended | Tested

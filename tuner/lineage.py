@@ -73,7 +73,12 @@ def lineage(sweep: Sweep, history: History, record: TrialRecord, plan: Sweep, be
             "trials": len(history.trials),
             "commit": started.commit if started else None,
         },
-        "data": {"name": sweep.data.name, "path": sweep.data.path, "test_fingerprint": best.tested.fingerprint},
+        "data": {
+            "name": sweep.data.name,
+            "path": sweep.data.path,
+            "train_fingerprint": best.tested.train_fingerprint,
+            "test_fingerprint": best.tested.fingerprint,
+        },
         "test_split": {"read_at": best.tested.at, "reader": plan.name},
         "made_with": provenance.collect(),
     }

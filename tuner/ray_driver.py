@@ -10,7 +10,7 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,9 +79,8 @@ class Drive:
             search.end(job.trial, job.attempt, outcome.status, outcome.reason, now, outcome.log_tail)
             goes_on = False
         else:
-            if outcome.tested is not None:
-                tested = dict(outcome.tested)
-                search.record(Tested(at=stamp(now), trial=job.trial, fingerprint=tested.pop("fingerprint"), metrics=tested))
+            if outcome.tested is not None and search.history.trials[job.trial].tested is None:
+                search.record(_tested(job, outcome.tested, now))
             goes_on = search.report(_reported(job, outcome, search.sweep.objective.metric, now), now).action == "continue"
         if not goes_on:
             del self.running[ray_id]
@@ -115,6 +114,17 @@ def _reported(job: Job, outcome: EpochTrained, metric: str, now: float) -> Repor
         worker=outcome.worker,
         device=outcome.device,
         **asdict(outcome.metrics),
+    )
+
+
+def _tested(job: Job, figures: Mapping[str, Any], now: float) -> Tested:
+    metrics = {name: value for name, value in figures.items() if not isinstance(value, str)}
+    return Tested(
+        at=stamp(now),
+        trial=job.trial,
+        metrics=metrics,
+        fingerprint=figures["fingerprint"],
+        train_fingerprint=figures["train_fingerprint"],
     )
 
 

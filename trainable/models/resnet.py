@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
+from torch.nn.functional import avg_pool2d
 
 
 class ResNet(nn.Module):
@@ -63,7 +64,9 @@ class ResNet(nn.Module):
     def forward(self, images_BCHW: torch.Tensor) -> torch.Tensor:
         """Return logits_BK of normalized images_BCHW."""
         maps_BCHW = self.stages(self.stem(images_BCHW))
-        logits_BK: torch.Tensor = self.head(self.dropout(maps_BCHW.mean(dim=(2, 3))))
+        # Not `mean`: its gradient has no layout of its own, and the last block's backward pass would be slower for it.
+        features_BC = avg_pool2d(maps_BCHW, maps_BCHW.shape[2:]).flatten(1)
+        logits_BK: torch.Tensor = self.head(self.dropout(features_BC))
         return logits_BK
 
 
