@@ -172,5 +172,5 @@ def test_diverging_trial_is_journaled_with_its_reason_and_the_others_go_on(folde
 
 def test_unreachable_cluster_ends_with_code_four_and_a_remedy(folder: Path) -> None:
     done = call(folder, "run", "tiny.yaml", "--address", "127.0.0.1:1", expected=4)
-    assert "no Ray cluster answers at 127.0.0.1:1" in done.stderr
+    assert "no Ray cluster answers at 127.0.0.1:1: Connection refused; start one with" in done.stderr
     assert "Traceback" not in done.stderr

@@ -3,13 +3,14 @@
 import logging
 import os
 import secrets
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tuner.errors import ClusterUnreachable
+from tuner.errors import ClusterUnreachable, UsageError
 
 # Ray Tune writes no logs, tables or experiment state of its own, leaves Ctrl-C to us, and plans ahead far enough that a
 # finished segment's worker is reused rather than replaced (twice the slots; set in `ray_driver`).
@@ -24,6 +25,9 @@ TUNE_SETTINGS = {
 }
 
 
+KNOCK_S = 5.0  # a head node on the same continent answers a thousand times faster
+
+
 def connect(address: str, *, num_cpus: int, token: Path) -> None:
     """Connect to Ray unless this process is connected already; `released` lets go of it.
 
@@ -34,7 +38,8 @@ def connect(address: str, *, num_cpus: int, token: Path) -> None:
             cluster RAY_AUTH_TOKEN_PATH and RAY_AUTH_MODE decide, as everywhere in Ray.
 
     Raises:
-        ClusterUnreachable: Nothing answers at the address.
+        UsageError: The address is none.
+        ClusterUnreachable: Nothing answers there.
     """
     os.environ.update(TUNE_SETTINGS)
     if address == "local":
@@ -45,6 +50,8 @@ def connect(address: str, *, num_cpus: int, token: Path) -> None:
 
     if ray.is_initialized():
         return
+    if address not in ("local", "auto"):
+        _knock(address)
     options: dict[str, Any] = {"num_cpus": num_cpus, "include_dashboard": False} if address == "local" else {}
     try:
         ray.init(address=address, log_to_driver=False, configure_logging=True, logging_level=logging.ERROR, **options)
@@ -71,6 +78,19 @@ def resources() -> dict[str, float]:
     import ray
 
     return {name: float(amount) for name, amount in ray.cluster_resources().items()}
+
+
+def _knock(address: str) -> None:
+    """Raise unless something listens at the address: Ray itself would go on trying for many minutes."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not port.isdecimal():
+        raise UsageError(f"--address is {address}, must be local, auto or host:port, such as 10.0.0.1:6379")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()
+    except OSError as error:
+        raise ClusterUnreachable(
+            f"no Ray cluster answers at {address}: {error.strerror or error}; start one with `ray start --head`, or leave out --address"
+        ) from error
 
 
 def _write_token(path: Path) -> None:
