@@ -59,7 +59,7 @@ def test_the_end_of_a_run_shows_its_top_and_a_final_its_figures(runs: Path, caps
 
     review.show_top(Storage(Path("runs/digits")), Ending("finished", wall_s=80.4, slots=2, epochs=54, device_s=120.6))
     shown = capsys.readouterr().out.splitlines()
-    assert shown[0] == "54 epochs in 1m 20s with 2 workers, busy 75% of the time"
+    assert shown[0] == "2 workers, busy 75% of the time"
     assert shown[-1] == "next: shortlist promote digits --trial t00007"
     assert "11 more rows: shortlist leaderboard digits -n 0" in shown
     metrics = {

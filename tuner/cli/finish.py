@@ -58,6 +58,7 @@ def promote(
         overrides={**options.overrides, **changed},
     )
     records = finals.choose(history, loaded, trials=trials or (), top=options.top)
+    typer.echo(f"{loaded.name}: promoting {', '.join(record.trial for record in records)}", err=True)
     try:
         with ray_cluster.released():
             made = finals.promote(loaded, place, history, records, options, resources=loaded.resources, address=address, display=display)

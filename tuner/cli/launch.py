@@ -78,6 +78,7 @@ def _search(sweep: "Sweep", place: "Storage", *, source: bytes | None, limits_at
     from tuner.cli import review
     from tuner.progress import display
 
+    typer.echo(f"{sweep.name}: counting networks, starting workers", err=True)
     try:
         with ray_cluster.released():
             ending = running.search(sweep, place, source=source, place=limits_at, address=address, display=display)

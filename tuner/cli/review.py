@@ -67,10 +67,7 @@ def show_top(place: "Storage", ending: "Ending") -> None:
     from results.terminal import Terminal
 
     if ending.wall_s:
-        workers = f"{ending.slots} worker{'s' if ending.slots != 1 else ''}"
-        print(
-            f"{ending.epochs:,} epochs in {leaderboard_text.duration(ending.wall_s)} with {workers}, busy {ending.busy:.0%} of the time\n"
-        )
+        print(f"{ending.slots} worker{'s' if ending.slots != 1 else ''}, busy {ending.busy:.0%} of the time\n")
     table = leaderboard.read_table(place)
     print("\n".join(leaderboard_text.lines(table, terminal=Terminal.of(sys.stdout), n=TOP, argument=spoken(place))))
 
