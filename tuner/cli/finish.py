@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli.launch import Address, Runs, Stored
-from tuner.cli.prepare import Output
+from tuner.cli.arguments import Address, Format, Output, Runs, Stored
 
 
 def promote(
@@ -24,7 +23,7 @@ def promote(
     ] = None,
     storage: Runs = Path("runs"),
     address: Address = "local",
-    output: Output = "table",
+    output: Output = Format.table,
 ) -> None:
     """Train winners in full, test each once.
 
@@ -65,7 +64,7 @@ def promote(
     except KeyboardInterrupt:
         typer.echo("interrupted; everything so far is kept, the same command goes on", err=True)
         raise typer.Exit(130) from None
-    if output == "json":
+    if output is Format.json:
         print(json.dumps([{"folder": str(final.storage.root), **final.metrics} for final in made], indent=2))
         return
     for final in made:

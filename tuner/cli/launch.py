@@ -5,25 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tuner.cli.prepare import LIMITS, Overrides, SweepFile
+from tuner.cli.arguments import Address, Overrides, Runs, Stored, SweepFile
+from tuner.cli.prepare import LIMITS
 
 if TYPE_CHECKING:
     from results.storage import Storage
     from search_spaces.sweep import Sweep
-
-Runs = Annotated[
-    Path,
-    typer.Option(
-        "--storage", help="Folder of all sweeps; every node must see it.", metavar="DIR", envvar="SHORTLIST_STORAGE", show_envvar=False
-    ),
-]
-Address = Annotated[
-    str,
-    typer.Option(
-        "--address", help="Where Ray is: local, auto, or host:port.", metavar="ADDRESS", envvar="SHORTLIST_ADDRESS", show_envvar=False
-    ),
-]
-Stored = Annotated[str, typer.Argument(help="Name of a sweep, or its folder.", metavar="SWEEP", show_default=False)]
 
 
 def run(

@@ -5,13 +5,7 @@ from typing import Annotated
 
 import typer
 
-SweepFile = Annotated[Path, typer.Argument(help="The sweep file, YAML.", metavar="SWEEP.yaml", show_default=False)]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", "-s", help="Override one value: `-s scheduler.asha.max_epochs=9`. May be repeated.", metavar="PATH=VALUE"),
-]
-Output = Annotated[str, typer.Option("--output", "-o", help="table or json.", metavar="FORMAT")]
-
+from tuner.cli.arguments import Format, Output, Overrides, SweepFile
 
 # Where a space in which nothing fits is reported.
 LIMITS = ("constraints", "max_parameters")
@@ -35,7 +29,7 @@ def init(
     print(f"wrote {path}; next: shortlist run {path}")
 
 
-def validate(sweep: SweepFile, overrides: Overrides = None, output: Output = "table") -> None:
+def validate(sweep: SweepFile, overrides: Overrides = None, output: Output = Format.table) -> None:
     """Check a sweep file: every mistake at once.
 
     Each as file:line:column: path: what was seen, what is required. Example: `shortlist validate search_spaces/digits.yaml`
@@ -49,7 +43,7 @@ def validate(sweep: SweepFile, overrides: Overrides = None, output: Output = "ta
     loaded = load(sweep, overrides or ())
     space = Space.parse(loaded.trial)
     remarks = warnings(loaded)
-    if output == "json":
+    if output is Format.json:
         print(json.dumps({"name": loaded.name, "hash": loaded.hash(), "searched": space.searched, "warnings": remarks}, indent=2))
         return
     for remark in remarks:
@@ -62,7 +56,7 @@ def plan(
     sweep: SweepFile,
     overrides: Overrides = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Trials at once to reckon with.", metavar="N")] = 2,
-    output: Output = "table",
+    output: Output = Format.table,
 ) -> None:
     """Say what a sweep will do, before it costs anything.
 
@@ -78,7 +72,7 @@ def plan(
 
     loaded = load(sweep, overrides or ())
     found = expect(loaded, cost_counter(loaded.data), workers=loaded.resources.workers or workers, place=place(sweep, LIMITS))
-    if output == "json":
+    if output is Format.json:
         print(json.dumps(asdict(found), indent=2))
         return
     for remark in warnings(loaded):

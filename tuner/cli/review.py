@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tuner.cli.launch import Runs, Stored
+from tuner.cli.arguments import Runs, Stored
 
 if TYPE_CHECKING:
     from results.storage import Storage
