@@ -143,6 +143,18 @@ def test_sweep_is_searched_and_its_winner_promoted_once(folder: Path) -> None:
     assert list(journal.read(final)) == final_events
 
 
+def test_finals_that_the_sweep_file_asks_for_are_trained_at_the_end_of_the_run(folder: Path) -> None:
+    final = "final={top: 2, epochs: 3, seeds: [0, 1], overrides: {dropout: 0.2, schedule: cosine}}"
+    done = call(folder, "run", "tiny.yaml", "-s", "search.trials=3", "-s", "scheduler.asha.max_epochs=2", "-s", final)
+    finals = sorted((folder / "runs" / "tiny" / "finals").iterdir())
+    assert len(finals) == 2
+    for place in finals:
+        runs = json.loads((place / "metrics.json").read_text())["runs"]
+        assert sorted(run["seed"] for run in runs) == [0, 1]
+        assert json.loads((place / "lineage.json").read_text())["config"]["dropout"] == 0.2
+        assert f"{place.name}: test accuracy" in done.stdout
+
+
 @pytest.mark.parametrize("variant", ["promotion", "stopping"])
 def test_driver_killed_in_the_middle_and_resumed_gives_the_undisturbed_leaderboard(folder: Path, variant: str) -> None:
     options = ("-s", "resources.workers=1", "-s", f"scheduler.asha.variant={variant}")
