@@ -17,7 +17,7 @@ from search_spaces.trial_checks import no_field
 from search_spaces.trial_fields import field
 from search_spaces.wording import described, listed, shown
 
-ELSEWHERE_IN_FINAL = {"max_epochs": "final.epochs", "seed": "final.seeds", "data": "`data:` at the top of the file"}
+ELSEWHERE_IN_FINAL = {"max_epochs": "final.epochs or --epochs", "seed": "final.seeds or --seed", "data": "`data:` at the top of the file"}
 
 
 def problems(data: Mapping[str, Any], flattened: Flattened | None) -> list[Problem]:
@@ -114,6 +114,11 @@ def _data(data: Any) -> Iterator[Problem]:
             yield Problem(("data", "path"), "missing", "must be given for parquet: a folder with train*.parquet; or -s data.path=FOLDER")
         case {"name": "digits", "path": str(path)}:
             yield Problem(("data", "path"), shown(path), "must be left out; digits are embedded and read no folder")
+
+
+def override_problems(overrides: Mapping[str, Any]) -> list[Problem]:
+    """Return what is wrong with changes to a recipe that is promoted, given as dotted paths."""
+    return [problem for key, value in overrides.items() for problem in _final_override(tuple(key.split(".")), value, (key,))]
 
 
 def _final(data: Mapping[str, Any]) -> Iterator[Problem]:

@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from search_spaces import checks, combination_checks, trial_checks
-from search_spaces.errors import KeyPath, Problem, SweepError
+from search_spaces.errors import KeyPath, Problem, SweepError, dotted
 from search_spaces.flatten import flatten
-from search_spaces.overrides import overridden
+from search_spaces.overrides import FILE, overridden
 from search_spaces.refusals import explained, refusals
 from search_spaces.sweep import METRICS, Sweep
 from search_spaces.wording import guessed
@@ -31,11 +31,13 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Sweep:
     data = _with_mode(source.data)
     if found := [*mistakes, *map(source.mistake, problems(data))]:
         raise SweepError(found)
-    return _validated(data)
+    return _anchored(_validated(data))
 
 
-def place(path: Path | str, keys: Sequence[str]) -> tuple[str, int, int]:
+def place(path: Path | str, keys: Sequence[str], overrides: Sequence[str] = ()) -> tuple[str, int, int]:
     """Return file, line and column of a key, or of the nearest one above it that is there: for mistakes found after loading."""
+    if any(text.partition("=")[0] in (dotted(keys[: depth + 1]) for depth in range(len(keys))) for text in overrides):
+        return (FILE, 0, 0)
     return (str(path), *read(path).position(tuple(keys)))
 
 
@@ -81,6 +83,14 @@ def _with_mode(data: dict[str, Any]) -> dict[str, Any]:
         case {"metric": str(metric), **others} if metric in METRICS:
             return data | {"objective": {"metric": metric, "mode": METRICS[metric], **others}}
     return data
+
+
+def _anchored(sweep: Sweep) -> Sweep:
+    """Return the sweep with its folder made absolute: workers and later commands stand in other folders."""
+    if sweep.data.path is None:
+        return sweep
+    path = str(Path(sweep.data.path).expanduser().absolute())
+    return sweep.model_copy(update={"data": sweep.data.model_copy(update={"path": path})})
 
 
 def _validated(data: Mapping[str, Any]) -> Sweep:

@@ -113,6 +113,8 @@ def _compose(text: str, file: str) -> Node | None:
             raise _error(
                 file, line, indent.index("\t") + 1, "a tab in the indentation", "must be spaces; YAML allows no tabs there"
             ) from None
+        if "another document" in (error.problem or ""):
+            raise _error(file, line, column, "a second document", "must be one document; write each sweep to a file of its own") from None
         raise _error(file, line, column, _plain(error.problem or str(error)), "must be YAML; look at this line and the one above") from None
     except RecursionError:
         raise _error(file, 0, 0, "nested too deeply to be read", "must have fewer levels") from None

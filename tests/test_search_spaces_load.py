@@ -68,7 +68,7 @@ def test_path_with_a_tilde_is_found_at_home(plain: Path, tmp_path: Path, monkeyp
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "train-00000-of-00001.parquet").touch()
-    assert load(plain, ["data.name=parquet", "data.path=~/images"]).data.path == "~/images"
+    assert load(plain, ["data.name=parquet", "data.path=~/images"]).data.path == str(tmp_path / "images")
 
 
 @pytest.mark.parametrize(
@@ -156,3 +156,12 @@ print(sorted({{"torch", "ray", "optuna", "pandas", "pyarrow", "numpy", "tuner", 
 """
     answer = subprocess.run([sys.executable, "-c", program], cwd=SHIPPED.parent, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_relative_path_becomes_absolute_because_workers_stand_elsewhere(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "images").mkdir(exist_ok=True)
+    (tmp_path / "images" / "train.parquet").touch()
+    monkeypatch.chdir(tmp_path)
+    assert load(plain, ["data.name=parquet", "data.path=images"]).data.path == str(tmp_path / "images")

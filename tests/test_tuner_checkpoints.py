@@ -29,9 +29,21 @@ def test_only_the_newest_journaled_checkpoint_is_kept_and_what_is_newer_is_left_
     assert job is not None
     written(storage, "000001.1", "000002.1", "000003.1")
     for epoch in (1, 2):
-        search.report(report(job, epoch, checkpoint=f"trials/t00001/checkpoints/{epoch:06d}.1"), START)
+        accepted = checkpoints.accept(storage, f"trials/t00001/checkpoints/{epoch:06d}.1")
+        search.report(report(job, epoch, checkpoint=accepted), START)
     checkpoints.tidy(storage, search.history.trials["t00001"])
-    assert folders(storage) == ["000002.1", "000003.1"]
+    assert folders(storage) == ["000002", "000003.1"]
+
+
+def test_what_a_driver_took_over_before_it_was_killed_gives_way_to_the_next_attempt(tmp_path: Path) -> None:
+    storage = Storage(tmp_path)
+    written(storage, "000002.1", "000002.2")
+    for attempt in (1, 2):
+        storage.path(f"trials/t00001/checkpoints/000002.{attempt}/attempt").write_text(str(attempt))
+        assert checkpoints.accept(storage, f"trials/t00001/checkpoints/000002.{attempt}") == "trials/t00001/checkpoints/000002"
+    assert folders(storage) == ["000002"]
+    assert storage.path("trials/t00001/checkpoints/000002/attempt").read_text() == "2"
+    assert checkpoints.accept(storage, None) is None
 
 
 @pytest.mark.parametrize("status", ["stopped", "diverged", "failed", "out_of_memory"])

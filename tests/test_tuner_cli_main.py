@@ -101,3 +101,35 @@ def test_plan_prints_figures_as_json() -> None:
     found = json.loads(call("plan", DIGITS, "-o", "json").stdout)
     assert found["epochs_low"] <= found["epochs_mean"] <= found["epochs_high"] <= found["epochs_in_full"]
     assert all(cost["parameters"] > 0 for cost in found["architectures"].values())
+
+
+def test_what_the_file_system_refuses_is_one_line_with_the_path(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file where the storage folder belongs")
+    done = call("run", DIGITS, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("shortlist: runs/digits")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("override", "required"),
+    [
+        ("data.split_seed=7", "`data:` at the top of the file"),
+        ("max_epochs=9", "--epochs"),
+        ("seed=3", "--seed"),
+        ("drop_out=0.1", "did you mean dropout?"),
+    ],
+)
+def test_promote_refuses_to_change_what_is_not_the_recipes(tmp_path: Path, override: str, required: str) -> None:
+    from sweeps import START, by_quality, flat_cost, make_sweep
+
+    from results.storage import Storage
+    from tuner.session import hold
+    from tuner.simulate import simulate
+
+    with hold(make_sweep(), Storage(tmp_path / "runs" / "test"), source=None, cost=flat_cost) as session:
+        session.start(1)
+        simulate(session.search, by_quality(0), num_workers=1, start_s=START)
+    done = call("promote", "test", "-s", override, cwd=tmp_path)
+    assert done.returncode == 2
+    assert required in done.stderr

@@ -1,13 +1,22 @@
 """Finals: what is promoted, and what recipe it is trained with."""
 
+from pathlib import Path
+
 import pytest
-from sweeps import START, by_quality, make_search, make_sweep
+from sweeps import START, by_quality, flat_cost, make_search, make_sweep
 
 from results.history import History, TrialRecord
+from results.storage import Storage
 from search_spaces.sweep import FinalOptions, ResourceOptions, Sweep
+from trainable.config.data import DataConfig
 from tuner import finals
 from tuner.errors import UsageError
+from tuner.interrupts import Interrupts
+from tuner.run import Workplace
+from tuner.session import hold
 from tuner.simulate import simulate
+
+NOWHERE = Workplace("nowhere", lambda sessions, slots: pytest.fail("nothing may be trained"), Interrupts())
 
 SPACE = {
     "model": {"choice": [{"label": "small", "family": "resnet", "blocks": [1], "channels": 8}]},
@@ -66,7 +75,7 @@ def test_final_keeps_the_recipe_and_re_derives_the_horizon() -> None:
 
 def test_overrides_and_seeds_are_applied() -> None:
     sweep, history = searched()
-    options = FinalOptions(epochs=10, seeds=(0, 1, 2), overrides={"dropout": 0.2, "augment.crop": 2, "data.validation": 100})
+    options = FinalOptions(epochs=10, seeds=(0, 1, 2), overrides={"dropout": 0.2, "augment.crop": 2})
     plan = finals.final_sweep(sweep, first(history, sweep), options, ResourceOptions())
     search, _ = make_search(plan)
     simulate(search, by_quality(0), num_workers=2, start_s=START)
@@ -74,7 +83,6 @@ def test_overrides_and_seeds_are_applied() -> None:
     assert [config["seed"] for config in configs] == [0, 1, 2]
     assert {config["dropout"] for config in configs} == {0.2}
     assert {config["augment"]["crop"] for config in configs} == {2}
-    assert {config["data"]["validation"] for config in configs} == {100}
     assert search.history.num_completed == 3
 
 
@@ -101,4 +109,29 @@ def test_same_promotion_has_the_same_name_and_any_other_another() -> None:
         return finals.final_sweep(sweep, record, FinalOptions.model_validate(options), ResourceOptions()).name
 
     assert name(epochs=5) == name(epochs=5)
+    assert name(seeds=[1, 0]) == name(seeds=[0, 1]) == name(seeds=[0, 1, 1])
     assert len({name(epochs=5), name(epochs=6), name(epochs=5, seeds=[1]), name(epochs=5, overrides={"dropout": 0.1})}) == 4
+
+
+def test_final_without_a_test_split_is_refused_before_training(tmp_path: Path) -> None:
+    sweep, history = searched()
+    sweep = sweep.model_copy(update={"data": DataConfig(name="parquet", path=str(tmp_path))})
+    with pytest.raises(UsageError, match=r"has no test\*\.parquet"):
+        finals.promote(
+            sweep, Storage(tmp_path), history, [first(history, sweep)], FinalOptions(), resources=ResourceOptions(), workplace=NOWHERE
+        )
+
+
+def test_final_that_failed_is_set_aside_so_that_it_is_tried_again(tmp_path: Path) -> None:
+    sweep, history = searched()
+    plan = finals.final_sweep(sweep, first(history, sweep), FinalOptions(epochs=2), ResourceOptions())
+    place = Storage(tmp_path / "finals" / plan.name)
+    for expected in (["failed-1"], ["failed-1", "failed-2"]):
+        with hold(plan, place, source=None, cost=flat_cost) as session:
+            session.start(1)
+            job = session.search.next_job(START)
+            assert job is not None
+            session.search.end(job.trial, job.attempt, "failed", "no such folder", START)
+            assert session.search.next_job(START) is None
+        finals._set_aside_if_failed(place)
+        assert sorted(path.name.rpartition(".")[2] for path in (tmp_path / "finals").iterdir()) == expected

@@ -35,7 +35,7 @@ scheduler: {asha: {variant: promotion, min_epochs: 1, max_epochs: 9, eta: 3}}
 # What a leaderboard says apart from times, places and which attempt wrote a checkpoint.
 STABLE = ("rank", "trial", "config_hash", "status", "rung_epochs", "score", "best_score", "best_epoch", "last_score", "val_accuracy")
 STABLE += ("val_loss", "train_accuracy", "train_loss", "epochs", "parameters", "flops_per_image", "seed")
-STABLE += ("config.model.channels", "config.optimizer", "config.lr", "config.batch_size")
+STABLE += ("checkpoint", "config.model.channels", "config.optimizer", "config.lr", "config.batch_size")
 
 
 # The command line with a worker that leaves its process id behind when Ray creates it.
@@ -135,6 +135,10 @@ def test_sweep_is_searched_and_its_winner_promoted_once(folder: Path) -> None:
     final_events = list(journal.read(final))
     assert sorted(event.trial for event in final_events if isinstance(event, Tested)) == ["t00001", "t00002"]
     assert {run["seed"] for run in promoted[0]["runs"]} == {1, 2}
+    card = (final.root / "README.md").read_text()
+    code = "".join(line.removeprefix("    ") + "\n" for line in card.split("## Use")[1].split("`images`")[0].splitlines())
+    used = f"import torch\nimages = torch.zeros(3, 8, 8, 1, dtype=torch.uint8)\n{code}\nprint(len(names))"
+    assert subprocess.run([sys.executable, "-c", used], cwd=final.root, capture_output=True, text=True, check=True).stdout == "3\n"
     best = max(promoted[0]["runs"], key=lambda run: run["val_accuracy"])
     assert promoted[0]["seed"] == best["seed"], "validation picks the weights"
 
@@ -175,11 +179,12 @@ def test_driver_killed_in_the_middle_and_resumed_gives_the_undisturbed_leaderboa
     assert len(reports) == len(set(reports))
 
 
-def test_ctrl_c_closes_the_journal_and_says_how_to_go_on(folder: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_closes_the_journal_and_says_how_to_go_on(folder: Path, number: signal.Signals) -> None:
     process = start(folder, "run", "tiny.yaml", "-s", "resources.workers=2", "-s", "scheduler.asha.max_epochs=81")
     storage = Storage(folder / "runs" / "tiny")
     wait_for_reports(storage, 6, process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output = process.communicate(timeout=60)[0]
     assert process.returncode == 130, output
     assert "shortlist resume" in output.splitlines()[-1]
@@ -214,6 +219,27 @@ def test_diverging_trial_is_journaled_with_its_reason_and_the_others_go_on(folde
     assert all(row["config.lr"] == 1000.0 and row["rank"] is None and "lower lr" in row["reason"] for row in lost)
     assert {row["status"] for row in rows if row["config.lr"] == 0.01} <= {"paused", "completed"}
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_sweep_in_which_every_trial_fails_ends_with_code_one_and_the_reason(folder: Path) -> None:
+    done = call(folder, "run", "tiny.yaml", "-s", "trial.batch_size=4096", "-s", "search.trials=2", expected=1)
+    assert "all 2 trials failed, 2 of them with: batch_size: 4096, must be at most the 600 training images" in done.stderr
+
+
+def test_trial_whose_checkpoint_is_gone_starts_again_and_ends_the_same(folder: Path) -> None:
+    options = ("-s", "resources.workers=1", "-s", "search.trials=3", "-s", "scheduler={none: {max_epochs: 12}}")
+    call(folder, "run", "tiny.yaml", *options)
+    storage = Storage(folder / "runs" / "tiny")
+    undisturbed = stable(storage)
+    storage.root.rename(folder / "undisturbed")
+    process = start(folder, "run", "tiny.yaml", *options)
+    wait_for_reports(storage, 6, process)
+    process.kill()
+    process.communicate()
+    for checkpoint in storage.path("trials").glob("*/checkpoints/*/state.pt"):
+        checkpoint.write_bytes(b"damaged")
+    call(folder, "resume", "tiny")
+    assert stable(storage) == undisturbed
 
 
 def test_unreachable_cluster_ends_with_code_four_and_a_remedy(folder: Path) -> None:

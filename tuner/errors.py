@@ -2,7 +2,6 @@
 
 TunerError
 ├── UsageError          the call is wrong: mend it                                      exit 2
-├── GateRefused         a promotion does not meet what was asked of it                  exit 3
 ├── ClusterUnreachable  the Ray cluster does not answer: mend the address or the token  exit 4
 └── SweepFailed         the sweep ran and could not be finished                         exit 1
 """
@@ -18,12 +17,6 @@ class UsageError(TunerError):
     """The command cannot mean what was typed."""
 
     exit_code = 2
-
-
-class GateRefused(TunerError):
-    """A promotion was refused."""
-
-    exit_code = 3
 
 
 class ClusterUnreachable(TunerError):

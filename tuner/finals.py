@@ -3,9 +3,10 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,8 +19,8 @@ from search_spaces.sweep import FinalOptions, ResourceOptions, Sweep
 from trainable.config.train import TrainConfig
 from tuner import lineage, model_card
 from tuner.errors import SweepFailed, UsageError
-from tuner.run import Display, cost_counter, run_sessions
-from tuner.session import Session, hold
+from tuner.run import Workplace, cost_counter, run_sessions
+from tuner.session import hold
 
 # What of a trial's export belongs to the finished model.
 EXPORTED = ("model.safetensors", "model.py")
@@ -66,8 +67,7 @@ def promote(
     options: FinalOptions,
     *,
     resources: ResourceOptions,
-    address: str,
-    display: Callable[[Sequence[Session], int], Display],
+    workplace: Workplace,
 ) -> list[Final]:
     """Train trials in full, test each once, write `finals/<id>/`; what is there already is left as it is.
 
@@ -78,23 +78,25 @@ def promote(
         records: The trials to promote, best first.
         options: Length, seeds and overrides.
         resources: What one run holds.
-        address: Where Ray is.
-        display: Makes what shows progress.
+        workplace: Where it runs and who looks on.
 
     Raises:
-        UsageError: An override does not fit the recipe.
+        UsageError: An override does not fit the recipe, or there is no test split.
         SweepFailed: Not one seed of a final was trained to the end.
     """
     plans = [(record, final_sweep(sweep, record, options, resources)) for record in records]
     places = [Storage(storage.path(f"finals/{plan.name}")) for _, plan in plans]
     missing = [number for number, place in enumerate(places) if not place.exists("metrics.json")]
     if missing:
+        _require_test_split(sweep)
+        for number in missing:
+            _set_aside_if_failed(places[number])
         with ExitStack() as stack:
             sessions = [
                 stack.enter_context(hold(plans[number][1], places[number], source=None, cost=cost_counter(sweep.data)))
                 for number in missing
             ]
-            run_sessions(sessions, address=address, test=True, display=display)
+            run_sessions(sessions, workplace, test=True)
         for number in missing:
             _finish(sweep, history, plans[number][0], plans[number][1], places[number])
     return [
@@ -118,7 +120,7 @@ def final_sweep(sweep: Sweep, record: TrialRecord, options: FinalOptions, resour
     except ValidationError as error:
         reasons = "; ".join(f"{'.'.join(map(str, part['loc'])) or 'recipe'}: {part['msg']}" for part in error.errors())
         raise UsageError(f"the overrides do not fit trial {record.trial}: {reasons}") from error
-    seeds = list(options.seeds or [content["seed"]])
+    seeds = sorted(set(options.seeds or [content["seed"]]))
     content["seed"] = seeds[0] if len(seeds) == 1 else {"choice": seeds}
     tree = {name: value for name, value in content.items() if name not in ("data", "max_epochs")}
     identity = json.dumps([tree, epochs, content["data"]], sort_keys=True)
@@ -145,6 +147,23 @@ def _named(history: History, sweep: Sweep, name: str) -> TrialRecord:
     if record.status in ("diverged", "out_of_memory", "failed"):
         raise UsageError(f"trial {trial} is {record.status} ({record.reason}), it cannot be promoted; choose one with a rank")
     return record
+
+
+def _require_test_split(sweep: Sweep) -> None:
+    """Raise where a final could be trained and then not be tested; no image is opened."""
+    if sweep.data.name == "parquet" and sweep.data.path is not None and not any(Path(sweep.data.path).glob("test*.parquet")):
+        raise UsageError(f"{sweep.data.path} has no test*.parquet, a final needs the test split; put it there")
+
+
+def _set_aside_if_failed(place: Storage) -> None:
+    """Move a final away that ended without a tested run, so that the same promotion tries again; its journal is kept."""
+    history = History.of(journal.read(place))
+    over = history.stopped is not None and history.stopped.reason == "finished"
+    if over and not any(run.tested is not None for run in history.trials.values()):
+        number = 1
+        while (aside := place.root.with_name(f"{place.root.name}.failed-{number}")).exists():
+            number += 1
+        place.root.rename(aside)
 
 
 def _finish(sweep: Sweep, history: History, record: TrialRecord, plan: Sweep, place: Storage) -> None:

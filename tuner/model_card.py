@@ -6,6 +6,16 @@ from typing import Any
 from results.history import TrialRecord
 from search_spaces.sweep import Sweep
 
+# What the images of a data set were, for whoever wants the figures again.
+IMAGES = {
+    "digits": (
+        "They were scikit-learn's digits, 8x8, whose ink of 0..16 became round(ink * 255 / 16). The test split is a fifth, stratified by "
+        "class and fixed: `trainable/data/digits.py`."
+    ),
+    "cifar10": "They were CIFAR-10's, 32x32 RGB, in torchvision's division into training and test images.",
+    "parquet": "They were decoded from the JPEG or PNG bytes of train*.parquet and test*.parquet.",
+}
+
 
 def render(sweep: Sweep, record: TrialRecord, plan: Sweep, metrics: dict[str, Any]) -> str:
     """Return the final's README.md.
@@ -36,9 +46,12 @@ The weights are those of the run that validation prefers (seed {metrics["seed"]}
 
 ## Use
 
-    from model import load, predict      # this folder on the path; needs torch alone
-    network = load("model.safetensors")
-    classes = predict(network, images)   # uint8 tensor: batch, height, width, channels
+    from model import CLASSES, load, predict    # this folder on the path; needs torch alone
+
+    network = load()
+    names = [CLASSES[number] for number in predict(images, network)]
+
+`images` is a uint8 tensor of 0..255: batch, height, width, channels. {IMAGES[sweep.data.name]}
 
 ## Origin
 

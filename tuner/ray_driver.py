@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ray import tune
@@ -20,6 +19,8 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from results.events import Reported, Tested, stamp
+from results.storage import Storage
+from tuner import checkpoints
 from tuner.decisions import Job
 from tuner.ray_trial import EpochTrained, RayTrial, TrialEnded, WorkOrder
 from tuner.search import Search
@@ -34,7 +35,7 @@ class Drive:
 
     Attributes:
         searches: In order of precedence: a free worker asks the first one first.
-        roots: The folder of each.
+        storages: The folder of each.
         slots: How many jobs at once, and what each holds.
         test: Whether the trials are finals.
         on_report: Called after each report has been answered: the search's number and the trial.
@@ -44,7 +45,7 @@ class Drive:
     """
 
     searches: Sequence[Search]
-    roots: Sequence[Path]
+    storages: Sequence[Storage]
     slots: Slots
     test: bool
     on_report: Callable[[int, str], None]
@@ -65,7 +66,7 @@ class Drive:
             if job is None:
                 continue
             self.running[ray_id] = number, job
-            order = WorkOrder.of(job, root=self.roots[number], search=number, threads=self.slots.cpus, test=self.test)
+            order = WorkOrder.of(job, root=self.storages[number].root, search=number, threads=self.slots.cpus, test=self.test)
             return {"order": asdict(order)}
         return Searcher.FINISHED if not self.running and all(search.done for search in self.searches) else None
 
@@ -81,7 +82,9 @@ class Drive:
         else:
             if outcome.tested is not None and search.history.trials[job.trial].tested is None:
                 search.record(_tested(job, outcome.tested, now))
-            goes_on = search.report(_reported(job, outcome, search.sweep.objective.metric, now), now).action == "continue"
+            checkpoint = checkpoints.accept(self.storages[number], outcome.checkpoint)
+            report = _reported(job, outcome, checkpoint, search.sweep.objective.metric, now)
+            goes_on = search.report(report, now).action == "continue"
         if not goes_on:
             del self.running[ray_id]
         self.on_report(number, job.trial)
@@ -103,14 +106,14 @@ class Drive:
             raise
 
 
-def _reported(job: Job, outcome: EpochTrained, metric: str, now: float) -> Reported:
+def _reported(job: Job, outcome: EpochTrained, checkpoint: str | None, metric: str, now: float) -> Reported:
     score = getattr(outcome.metrics, metric)
     return Reported(
         at=stamp(now),
         trial=job.trial,
         attempt=job.attempt,
         score=score if math.isfinite(score) else None,
-        checkpoint=outcome.checkpoint,
+        checkpoint=checkpoint,
         worker=outcome.worker,
         device=outcome.device,
         **asdict(outcome.metrics),
@@ -183,7 +186,7 @@ class Ticker(tune.Callback):
 
 def drive(
     searches: Sequence[Search],
-    roots: Sequence[Path],
+    storages: Sequence[Storage],
     slots: Slots,
     *,
     test: bool,
@@ -194,13 +197,13 @@ def drive(
 
     Args:
         searches: What to train; several share the workers.
-        roots: The folder of each search, seen by every node.
+        storages: The folder of each search, seen by every node.
         slots: How many trials at once.
         test: Whether trials are finals, tested after their last epoch.
         on_report: Called with the search's number and the trial after each answered report.
-        on_tick: Called several times a second; must not raise.
+        on_tick: Called several times a second; a KeyboardInterrupt that it raises ends everything.
     """
-    state = Drive(searches, roots, slots, test, on_report, on_tick)
+    state = Drive(searches, storages, slots, test, on_report, on_tick)
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(2 * slots.count)
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="shortlist-", ignore_cleanup_errors=True) as scratch:

@@ -5,6 +5,7 @@ drops what the one before it held. `reset_config` must not fail (Ray then hangs 
 How a segment ends badly travels as a result, not as an exception: an exception costs the worker process.
 """
 
+import logging
 import os
 import platform
 import shutil
@@ -21,10 +22,12 @@ from ray import tune
 from results.events import EndStatus
 from trainable.config.train import TrainConfig
 from trainable.data.resident import resident
-from trainable.errors import Diverged, OutOfMemory
+from trainable.errors import CheckpointError, Diverged, OutOfMemory
 from trainable.metrics import EpochMetrics
 from trainable.training import Training
 from tuner.decisions import Job
+
+logger = logging.getLogger(__name__)
 
 LOG_TAIL_LINES = 30
 
@@ -148,16 +151,24 @@ class RayTrial(tune.Trainable):
 
 
 def _begin(order: WorkOrder) -> Training:
-    """Return the trial as it stood at `from_epoch`. The job names the epoch: a newer checkpoint may lie there after a kill."""
+    """Return the trial as it stood at `from_epoch`. The job names the epoch: a newer checkpoint may lie there after a kill.
+
+    Where the checkpoint is gone or damaged the trial starts again: the same epochs come out, and the journal takes them as repeated.
+    """
     torch.set_num_threads(order.threads)
     config = TrainConfig.model_validate(order.config)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    training = Training(config, resident(config.data, device), device)
-    if order.checkpoint is not None:
+    data = resident(config.data, device)
+    training = Training(config, data, device)
+    if order.checkpoint is None:
+        return training
+    try:
         training.load(Path(order.root) / order.checkpoint)
-        assert training.epoch == order.from_epoch, (
-            f"{order.checkpoint} holds epoch {training.epoch}, the job starts after {order.from_epoch}"
-        )
+    except (CheckpointError, OSError) as error:
+        logger.warning("%s starts again: %s", order.trial, error)
+        return Training(config, data, device)
+    if training.epoch != order.from_epoch:
+        raise CheckpointError(f"{order.checkpoint} holds epoch {training.epoch}, the job starts after {order.from_epoch}")
     return training
 
 

@@ -1,15 +1,15 @@
 """From a sweep to its end: open it, connect to Ray, drive, close in every case."""
 
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import FrameType
 from typing import Any, Literal, Protocol
 
+from results.history import History
 from results.storage import Storage
 from search_spaces import feasible
 from search_spaces.space import Space
@@ -18,6 +18,7 @@ from trainable.config.cost import ArchitectureCost
 from trainable.config.data import DataConfig
 from trainable.config.train import TrainConfig
 from tuner import ray_cluster, slots
+from tuner.interrupts import Interrupts
 from tuner.search import Cost
 from tuner.session import Session, hold
 
@@ -33,6 +34,21 @@ class Display(Protocol):
 
     def stop(self) -> None:
         """Leave a clean terminal behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Where a command's work is done, and who looks on.
+
+    Attributes:
+        address: Where Ray is: `local`, `auto` or `host:port`.
+        display: Makes what shows progress, from the sessions and the number of slots.
+        interrupts: Ctrl-C and SIGTERM.
+    """
+
+    address: str
+    display: Callable[[Sequence[Session], int], Display]
+    interrupts: Interrupts
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +75,17 @@ class Ending:
         return self.device_s / (self.wall_s * self.slots) if self.wall_s * self.slots else 0.0
 
 
+def prepare_data(data: DataConfig) -> None:
+    """Decode the training images on this machine, so that workers find them ready and a bad image is found before any trial.
+
+    Raises:
+        DataError: The images cannot be read.
+    """
+    from trainable.data.cache import decoded
+
+    decoded(data, "train")
+
+
 def cost_counter(data: DataConfig) -> Cost:
     """Return a function that counts what a configuration's network costs on this data set; each network is counted once."""
     from trainable.cost import measure
@@ -82,8 +109,7 @@ def search(
     *,
     source: bytes | None,
     place: tuple[str, int, int],
-    address: str,
-    display: Callable[[Sequence[Session], int], Display],
+    workplace: Workplace,
 ) -> Ending:
     """Search to the end: from the start, or from wherever the stored sweep stands.
 
@@ -92,20 +118,21 @@ def search(
         storage: Where to keep it.
         source: The sweep file's bytes; None where it is stored already.
         place: File, line and column of the constraints, for the refusal of a space in which nothing fits.
-        address: Where Ray is: `local`, `auto` or `host:port`.
-        display: Makes what shows progress, from the sessions and the number of slots.
+        workplace: Where it runs and who looks on.
 
     Raises:
         SweepError: No candidate fits the constraints.
+        DataError: The images cannot be read.
         KeyboardInterrupt: Ctrl-C or SIGTERM; the journal is closed, `search` again goes on.
     """
     cost = cost_counter(sweep.data)
+    prepare_data(sweep.data)
     feasible.check(Space.parse(sweep.trial), sweep, cost, position=place)
     with hold(sweep, storage, source=source, cost=cost) as session:
-        return run_sessions([session], address=address, test=False, display=display)
+        return run_sessions([session], workplace, test=False)
 
 
-def run_sessions(sessions: Sequence[Session], *, address: str, test: bool, display: Callable[[Sequence[Session], int], Display]) -> Ending:
+def run_sessions(sessions: Sequence[Session], workplace: Workplace, *, test: bool) -> Ending:
     """Drive sweeps that are held open, together, over one set of workers."""
     active = [session for session in sessions if not session.finished]
     if not active:
@@ -113,27 +140,32 @@ def run_sessions(sessions: Sequence[Session], *, address: str, test: bool, displ
     budgets = [session.search.budget for session in active]
     epochs_before, device_s_before = sum(budget.epochs for budget in budgets), sum(budget.device_s for budget in budgets)
     resources = active[0].sweep.resources
-    with interruptible():
-        _connect(resources, address)
-        from tuner.ray_driver import drive
+    _connect(resources, workplace)
+    from tuner.ray_driver import drive
 
-        planned = slots.plan(resources, ray_cluster.resources())
-        for session in active:
-            session.start(planned.count)
-        with ExitStack() as stack:
-            shown = display(active, planned.count)
-            shown.start()
-            stack.callback(shown.stop)
-            started = time.perf_counter()
-            drive(
-                [session.search for session in active],
-                [session.storage.root for session in active],
-                planned,
-                test=test,
-                on_report=lambda number, trial: active[number].after_report(trial),
-                on_tick=lambda: shown.update(time.time()),
-            )
-            wall_s = time.perf_counter() - started
+    planned = slots.plan(resources, ray_cluster.resources())
+    for session in active:
+        session.start(planned.count)
+    with ExitStack() as stack:
+        shown = workplace.display(active, planned.count)
+        shown.start()
+        stack.callback(shown.stop)
+        stack.enter_context(workplace.interrupts.deferred())
+
+        def look_up() -> None:
+            workplace.interrupts.check()
+            shown.update(time.time())
+
+        started = time.perf_counter()
+        drive(
+            [session.search for session in active],
+            [session.storage for session in active],
+            planned,
+            test=test,
+            on_report=lambda number, trial: active[number].after_report(trial),
+            on_tick=look_up,
+        )
+        wall_s = time.perf_counter() - started
     reason: Literal["finished", "budget"] = "budget" if any(session.search.stopped_by for session in active) else "finished"
     return Ending(
         reason,
@@ -144,33 +176,17 @@ def run_sessions(sessions: Sequence[Session], *, address: str, test: bool, displ
     )
 
 
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Turn Ctrl-C and SIGTERM into one KeyboardInterrupt; a second one ends the process at once.
-
-    The first is raised wherever the main thread stands: the journal writes whole lines in one call, and a torn last line is
-    dropped when it is read, so there is no wrong moment.
-    """
-    import os
-
-    seen = False
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal seen
-        if seen:
-            os._exit(130)
-        seen = True
-        raise KeyboardInterrupt
-
-    earlier = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
+def failure(history: History) -> str | None:
+    """Return why a search came to nothing, with its commonest reason in full; None where at least one trial has trained or diverged."""
+    reasons = Counter(record.reason for record in history.trials.values() if record.status == "failed")
+    if not history.trials or reasons.total() < len(history.trials):
+        return None
+    reason, number = reasons.most_common(1)[0]
+    return f"all {len(history.trials)} trials failed, {number} of them with: {reason}"
 
 
-def _connect(resources: ResourceOptions, address: str) -> None:
+def _connect(resources: ResourceOptions, workplace: Workplace) -> None:
     """Connect to Ray; a private instance gets the cores of this machine, or as many as the asked-for workers need."""
     num_cpus = max(slots.local_cores(), (resources.workers or 1) * resources.cpus)
-    ray_cluster.connect(address, num_cpus=num_cpus, token=Path.home() / ".config" / "shortlist" / "ray_token")
+    ray_cluster.connect(workplace.address, num_cpus=num_cpus, token=Path.home() / ".config" / "shortlist" / "ray_token")
+    workplace.interrupts.install()  # Ray has taken SIGTERM for itself

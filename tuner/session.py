@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from results import journal
+from results.errors import Unreadable
 from results.events import DriverStarted, DriverStopped, Event, SweepStarted, stamp
 from results.lock import SweepLock
 from results.refresh import Refresher
@@ -88,7 +89,11 @@ def hold(sweep: Sweep, storage: Storage, *, source: bytes | None, cost: Cost) ->
 
 def stored(storage: Storage) -> Sweep:
     """Return the resolved sweep that lies in a folder."""
-    return load.resolved(json.loads(storage.read("sweep.json"))["sweep"])
+    try:
+        content = json.loads(storage.read("sweep.json"))["sweep"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Unreadable(f"{storage.path('sweep.json')} is damaged ({error}); restore it from a copy") from error
+    return load.resolved(content)
 
 
 def _store(sweep: Sweep, storage: Storage, source: bytes | None) -> None:

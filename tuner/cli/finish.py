@@ -35,12 +35,16 @@ def promote(
     from results import journal
     from results.history import History
     from results.storage import find_sweep
+    from search_spaces import checks
+    from search_spaces.errors import SweepError
     from search_spaces.overrides import parse_override
     from search_spaces.sweep import FinalOptions
     from tuner import finals, ray_cluster
     from tuner.cli import review
     from tuner.errors import UsageError
+    from tuner.interrupts import INTERRUPTED, Interrupts
     from tuner.progress import display
+    from tuner.run import Workplace
     from tuner.session import stored
 
     if trials and top:
@@ -50,6 +54,8 @@ def promote(
     history = History.of(journal.read(place))
     options = loaded.final or FinalOptions()
     changed = dict(parse_override(text) for text in overrides or ())
+    if wrong := checks.override_problems(changed):
+        raise SweepError.without_lines(wrong, file="-s")
     options = FinalOptions(
         top=top or options.top,
         epochs=epochs or options.epochs,
@@ -58,12 +64,15 @@ def promote(
     )
     records = finals.choose(history, loaded, trials=trials or (), top=options.top)
     typer.echo(f"{loaded.name}: promoting {', '.join(record.trial for record in records)}", err=True)
-    try:
-        with ray_cluster.released():
-            made = finals.promote(loaded, place, history, records, options, resources=loaded.resources, address=address, display=display)
-    except KeyboardInterrupt:
-        typer.echo("interrupted; everything so far is kept, the same command goes on", err=True)
-        raise typer.Exit(130) from None
+    interrupts = Interrupts()
+    interrupts.install()
+    workplace = Workplace(address, display, interrupts)
+    with ray_cluster.released():
+        try:
+            made = finals.promote(loaded, place, history, records, options, resources=loaded.resources, workplace=workplace)
+        except KeyboardInterrupt:
+            typer.echo("interrupted; everything so far is kept, the same command goes on", err=True)
+            raise typer.Exit(INTERRUPTED) from None
     if output is Format.json:
         print(json.dumps([{"folder": str(final.storage.root), **final.metrics} for final in made], indent=2))
         return

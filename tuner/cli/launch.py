@@ -31,7 +31,9 @@ def run(
     loaded = load(sweep, overrides or ())
     for remark in warnings(loaded):
         typer.secho(f"{sweep}: warning: {remark}", err=True, fg="yellow")
-    _search(loaded, Storage(storage / loaded.name), source=sweep.read_bytes(), limits_at=place(sweep, LIMITS), address=address)
+    _search(
+        loaded, Storage(storage / loaded.name), source=sweep.read_bytes(), limits_at=place(sweep, LIMITS, overrides or ()), address=address
+    )
 
 
 def resume(
@@ -58,29 +60,35 @@ def resume(
 
 def _search(sweep: "Sweep", place: "Storage", *, source: bytes | None, limits_at: tuple[str, int, int], address: str) -> None:
     """Search to the end, train the finals that the file asks for, show the table and what to type next."""
-    from results import journal
+    from results import journal, ranking
     from results.history import History
     from tuner import finals, ray_cluster
     from tuner import run as running
     from tuner.cli import review
+    from tuner.errors import SweepFailed
+    from tuner.interrupts import INTERRUPTED, Interrupts
     from tuner.progress import display
 
+    interrupts = Interrupts()
+    interrupts.install()
+    workplace = running.Workplace(address, display, interrupts)
     typer.echo(f"{sweep.name}: counting networks, starting workers", err=True)
-    try:
-        with ray_cluster.released():
-            ending = running.search(sweep, place, source=source, place=limits_at, address=address, display=display)
+    with ray_cluster.released():
+        try:
+            ending = running.search(sweep, place, source=source, place=limits_at, workplace=workplace)
             history = History.of(journal.read(place))
             made = []
-            if sweep.final is not None:
+            if sweep.final is not None and any(map(ranking.ranked, history.trials.values())):
                 records = finals.choose(history, sweep, trials=(), top=sweep.final.top)
-                made = finals.promote(
-                    sweep, place, history, records, sweep.final, resources=sweep.resources, address=address, display=display
-                )
-    except KeyboardInterrupt:
-        typer.echo(f"interrupted; everything so far is kept, go on with: shortlist resume {review.spoken(place)}", err=True)
-        raise typer.Exit(130) from None
+                made = finals.promote(sweep, place, history, records, sweep.final, resources=sweep.resources, workplace=workplace)
+        except KeyboardInterrupt:
+            begun = f"everything so far is kept, go on with: shortlist resume {review.spoken(place)}"
+            typer.echo(f"interrupted; {begun if place.exists('sweep.json') else 'nothing was started'}", err=True)
+            raise typer.Exit(INTERRUPTED) from None
     if ending.reason == "nothing to do":
         typer.echo(f"{sweep.name} had ended already, nothing was trained")
-    review.show_top(place, ending)
+    review.show_top(place, ending, promoted=bool(made))
     for final in made:
         review.show_final(final.storage, final.metrics, made_now=final.made_now)
+    if failure := running.failure(history):
+        raise SweepFailed(failure)

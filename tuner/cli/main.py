@@ -8,6 +8,7 @@
 Only typer is imported on top, here and in the files above: `--help` answers at once.
 """
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -15,6 +16,9 @@ from typing import Annotated
 import typer
 
 from tuner.cli import finish, launch, prepare, review
+
+# Errors of the file system that another path or other rights mend; a full disk is none.
+USER_MENDS = frozenset({errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.EPERM, errno.EROFS})
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,7 +45,7 @@ def shortlist(
 ) -> None:
     """Hyperparameter search on Ray Tune: a sweep file goes in, a leaderboard says who is ahead, a winner is promoted.
 
-    Exit codes: 0 done · 1 the run failed · 2 the file or the call is wrong · 3 a gate was not met · 4 the cluster cannot be reached ·
+    Exit codes: 0 done · 1 the run failed · 2 the file or the call is wrong · 4 the cluster cannot be reached ·
     130 interrupted, go on with `shortlist resume`.
     """
     if version:
@@ -76,11 +80,14 @@ def _explain(error: Exception) -> int:
         number = len(error.mistakes)
         print(f"{number} mistake{'s' if number > 1 else ''}; nothing was started", file=sys.stderr)
         return 2
+    if isinstance(error, OSError):
+        print(f"shortlist: {error.filename or 'the system says'}: {error.strerror or error}", file=sys.stderr)
+        return 2 if error.errno in USER_MENDS else 1
     print(f"shortlist: {error}", file=sys.stderr)
     match error:
         case TunerError():
             return error.exit_code
-        case ResultsError() | ValueError() | FileNotFoundError():
+        case ResultsError() | ValueError():
             return 2
         case _:
             print("shortlist: this is not an error we foresaw; `shortlist --debug ...` shows where it happened", file=sys.stderr)

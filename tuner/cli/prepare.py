@@ -71,7 +71,9 @@ def plan(
     from tuner.run import cost_counter
 
     loaded = load(sweep, overrides or ())
-    found = expect(loaded, cost_counter(loaded.data), workers=loaded.resources.workers or workers, place=place(sweep, LIMITS))
+    found = expect(
+        loaded, cost_counter(loaded.data), workers=loaded.resources.workers or workers, place=place(sweep, LIMITS, overrides or ())
+    )
     if output is Format.json:
         print(json.dumps(asdict(found), indent=2))
         return

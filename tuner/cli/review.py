@@ -59,8 +59,8 @@ def leaderboard(
             print("\n".join(leaderboard_text.lines(table, terminal=terminal, n=n or None, argument=spoken(place, storage))))
 
 
-def show_top(place: "Storage", ending: "Ending") -> None:
-    """Print how a search ended, its best trials and what to type next."""
+def show_top(place: "Storage", ending: "Ending", *, promoted: bool = False) -> None:
+    """Print how a search ended, its best trials and, where nothing was promoted yet, what to type next."""
     import sys
 
     from results import leaderboard, leaderboard_text
@@ -69,7 +69,8 @@ def show_top(place: "Storage", ending: "Ending") -> None:
     if ending.wall_s:
         print(f"{ending.slots} worker{'s' if ending.slots != 1 else ''}, busy {ending.busy:.0%} of the time\n")
     table = leaderboard.read_table(place)
-    print("\n".join(leaderboard_text.lines(table, terminal=Terminal.of(sys.stdout), n=TOP, argument=spoken(place))))
+    lines = leaderboard_text.lines(table, terminal=Terminal.of(sys.stdout), n=TOP, argument=spoken(place))
+    print("\n".join(lines[:-2] if promoted and lines[-1].startswith("next: ") else lines))
 
 
 def show_final(place: "Storage", metrics: Mapping[str, Any], *, made_now: bool) -> None:

@@ -1,0 +1,44 @@
+"""Ctrl-C and SIGTERM: one KeyboardInterrupt, at a moment that suits; a second signal ends the process at once."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+INTERRUPTED = 130  # exit code: 128 + SIGINT, as shells have it
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupts:
+    """What was asked for by signals; made once a command, and in force until the process ends."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._deferred = False
+
+    def install(self) -> None:
+        """Take the signals, again where a library has taken them for itself."""
+        for number in SIGNALS:
+            signal.signal(number, self._hear)
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Raise nothing inside, where native threads must not be torn apart: `check` is called there, many times a second."""
+        self._deferred = True
+        try:
+            yield
+        finally:
+            self._deferred = False
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if a signal has asked for it."""
+        if self._asked:
+            raise KeyboardInterrupt
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        if self._asked:
+            os._exit(INTERRUPTED)
+        self._asked = True
+        if not self._deferred:
+            raise KeyboardInterrupt
