@@ -24,6 +24,7 @@ from trainable.data.resident import resident
 from trainable.errors import Diverged, OutOfMemory
 from trainable.metrics import EpochMetrics
 from trainable.training import Training
+from tuner import shipping
 from tuner.decisions import Job
 
 LOG_TAIL_LINES = 30
@@ -151,6 +152,7 @@ def _begin(order: WorkOrder) -> Training:
     """Return the trial as it stood at `from_epoch`. The job names the epoch: a newer checkpoint may lie there after a kill."""
     torch.set_num_threads(order.threads)
     config = TrainConfig.model_validate(order.config)
+    shipping.unpack(config.model, Path(order.root))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     training = Training(config, resident(config.data, device), device)
     if order.checkpoint is not None:

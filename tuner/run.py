@@ -2,13 +2,12 @@
 
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from results.storage import Storage
 from search_spaces import feasible
@@ -17,6 +16,7 @@ from search_spaces.sweep import ResourceOptions, Sweep
 from trainable.config.cost import ArchitectureCost
 from trainable.config.data import DataConfig
 from trainable.config.train import TrainConfig
+from trainable.errors import ModelError
 from tuner import ray_cluster, slots
 from tuner.search import Cost
 from tuner.session import Session, hold
@@ -60,18 +60,26 @@ class Ending:
 
 
 def cost_counter(data: DataConfig) -> Cost:
-    """Return a function that counts what a configuration's network costs on this data set; each network is counted once."""
+    """Return a function that counts what a configuration's network costs on this data set; each network is counted once.
+
+    It raises ModelError where there is no such network for these images.
+    """
     from trainable.cost import measure
     from trainable.data.shape import image_shape
 
     shape = image_shape(data)
 
-    @cache
-    def count(model: Any) -> ArchitectureCost:
-        return measure(model, shape.image, shape.num_classes)
+    known: dict[str, ArchitectureCost] = {}
 
     def cost(config: TrainConfig) -> ArchitectureCost:
-        return count(config.model.model_copy(update={"label": None}))
+        network = config.model.model_dump_json(exclude={"label"})
+        if network not in known:
+            try:
+                known[network] = measure(config.model, shape.image, shape.num_classes)
+            except ModelError as error:
+                name = f"trial.model {config.model.label}" if config.model.label else "trial.model"
+                raise ModelError(f"{name}: {error}") from error
+        return known[network]
 
     return cost
 
@@ -81,6 +89,7 @@ def search(
     storage: Storage,
     *,
     source: bytes | None,
+    code: Mapping[str, bytes],
     place: tuple[str, int, int],
     address: str,
     display: Callable[[Sequence[Session], int], Display],
@@ -91,6 +100,7 @@ def search(
         sweep: What to search.
         storage: Where to keep it.
         source: The sweep file's bytes; None where it is stored already.
+        code: Files of the user's own networks, importable here.
         place: File, line and column of the constraints, for the refusal of a space in which nothing fits.
         address: Where Ray is: `local`, `auto` or `host:port`.
         display: Makes what shows progress, from the sessions and the number of slots.
@@ -101,7 +111,7 @@ def search(
     """
     cost = cost_counter(sweep.data)
     feasible.check(Space.parse(sweep.trial), sweep, cost, position=place)
-    with hold(sweep, storage, source=source, cost=cost) as session:
+    with hold(sweep, storage, source=source, cost=cost, code=code) as session:
         return run_sessions([session], address=address, test=False, display=display)
 
 

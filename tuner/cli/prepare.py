@@ -67,10 +67,11 @@ def plan(
 
     from search_spaces.checks import warnings
     from search_spaces.load import load, place
+    from tuner import shipping
     from tuner.plan import plan as expect
     from tuner.run import cost_counter
 
-    loaded = load(sweep, overrides or ())
+    loaded, _ = shipping.packed(load(sweep, overrides or ()), sweep.parent)
     found = expect(loaded, cost_counter(loaded.data), workers=loaded.resources.workers or workers, place=place(sweep, LIMITS))
     if output is Format.json:
         print(json.dumps(asdict(found), indent=2))
