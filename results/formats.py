@@ -39,6 +39,7 @@ _FILES = {
     f"{journal.FOLDER}/00000001.jsonl …": "what happened, one event a line: the truth",
     leaderboard.NAME: "one row per trial, best first; derived from the journal",
     curves.NAME: "one row per trial and epoch; derived from the journal",
+    "code/": "the modules of the user's own network, as they were when the sweep began",
     "trials/<trial>/": "checkpoints and logs",
     "finals/<final>/": "promoted models; each final is a sweep of its own, stored the same way",
     f"{lock.LOCK} {lock.HOLDER}": "who runs the sweep now",

@@ -10,7 +10,6 @@ from search_spaces.domains import Value
 from search_spaces.errors import Mistake, SweepError
 from search_spaces.space import Space
 from search_spaces.sweep import Sweep
-from search_spaces.wording import shown
 from trainable.config.cost import ArchitectureCost
 from trainable.config.train import TrainConfig
 
@@ -75,7 +74,7 @@ def check(
 def _name(values: Mapping[str, Value], config: TrainConfig, *, taken: Collection[str]) -> str:
     """Return a name for people: the label with what varies beneath it, else what the network is made of."""
     model = config.model
-    name = model.label or f"{model.family} {shown(model.blocks)} of {shown(model.channels)} channels"
+    name = model.label or (f"{model.family} {model.summary}" if model.family != "builder" else model.summary)
     if model.label:
         name = ", ".join([name, *(f"{path.removeprefix('model.')} {value}" for path, value in values.items() if path.startswith("model."))])
     return name if name not in taken else next(other for n in itertools.count(2) if (other := f"{name} ({n})") not in taken)

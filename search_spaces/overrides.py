@@ -67,6 +67,8 @@ def changed(config: TrainConfig, overrides: Mapping[str, Any]) -> dict[str, Any]
         content = merged(content, change)
     if content["optimizer"] != config.optimizer:
         content |= {name: None for name in OPTIMIZER_FIELDS if name not in overrides}
+    if content["model"].get("dropout") is not None and "dropout" not in overrides:  # said anew, in its other place
+        del content["dropout"]
     return content
 
 

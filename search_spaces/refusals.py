@@ -3,13 +3,13 @@
 import functools
 import json
 import re
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from search_spaces.errors import KeyPath, Problem
-from search_spaces.wording import annotation_of, bare, closest, described, models_in, purpose, shown, unknown
+from search_spaces.wording import annotation_of, bare, closest, described, listed, models_in, purpose, shown, tagged, tags_of, unknown
 
 
 def refusals(annotation: Any, value: Any, place: KeyPath = ()) -> list[Problem]:
@@ -58,6 +58,11 @@ def _explained(details: ErrorDetails, annotation: Any, value: Any, place: KeyPat
             return Problem(place, shown(value), f"must be finite, {described(annotation)}")
         case "literal_error" if isinstance(value, str) and (guess := closest(value, map(str, get_args(bare(annotation)[0])))):
             return Problem(place, shown(value), f"must be {described(annotation)}; did you mean {guess}?")
+        case "union_tag_invalid" | "union_tag_not_found" if isinstance(value, dict):
+            name, tags = tags_of(bare(annotation)[0])
+            tag = value.get(name)
+            guess = closest(tag, tags) if isinstance(tag, str) else None
+            return Problem((*place, name), shown(tag), f"must be one of {listed(tags)}" + (f"; did you mean {guess}?" if guess else ""))
     return Problem(place, shown(value), f"must be {described(annotation)}")
 
 
@@ -69,8 +74,8 @@ def _walk(annotation: Any, value: Any, location: tuple[int | str, ...]) -> tuple
         base, _ = bare(annotation)
         part = rest[0]
         models = models_in(base)
-        if len(models) > 1 and (tagged := [model for model in models if _has_tag(model, part)]):
-            annotation, rest = tagged[0], rest[1:]
+        if len(models) > 1 and len(named := tagged(models, part)) == 1:
+            annotation, rest = named[0], rest[1:]
             continue
         if models and part in models[0].model_fields and isinstance(value, dict) and part in value:
             annotation = annotation_of(models[0].model_fields[str(part)])
@@ -82,10 +87,6 @@ def _walk(annotation: Any, value: Any, location: tuple[int | str, ...]) -> tuple
         keys.append(part)
         rest = rest[1:]
     return annotation, value, keys, rest
-
-
-def _has_tag(model: type[BaseModel], tag: int | str) -> bool:
-    return any(get_origin(field.annotation) is Literal and tag in get_args(field.annotation) for field in model.model_fields.values())
 
 
 def _of_validator(message: str, annotation: Any, value: Any, place: KeyPath) -> Problem:

@@ -3,7 +3,7 @@
 It knows types and bounds. What spans fields (`when`, cycles, min_epochs against max_epochs) only `load.py` checks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from search_spaces.domain_words import NUMERIC_WORDS, WHOLE
@@ -12,6 +12,7 @@ from search_spaces.trial_fields import ELSEWHERE
 from trainable.config.train import TrainConfig
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+SEVERAL = "SearchedFamilies"
 WHEN = {
     "type": "object",
     "minProperties": 1,
@@ -26,6 +27,8 @@ def json_schema() -> dict[str, Any]:
     definitions = schema["$defs"]
     for name, model in train["$defs"].items():
         definitions[f"Searched{name}"] = _group(model, extra={"label": {"type": "string"}, "when": {"$ref": "#/$defs/When"}})
+    families = [part["$ref"].replace("#/$defs/", "Searched") for part in train["properties"]["model"]["oneOf"]]
+    definitions[SEVERAL] = _several([definitions[name] for name in families])
     definitions["When"] = WHEN
     definitions["NumericDomain"] = _numeric_domain()
     fields = {name: field for name, field in train["properties"].items() if name not in ELSEWHERE}
@@ -58,9 +61,25 @@ def _value(schema: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(schema)
     if "anyOf" in result:
         result["anyOf"] = [_value(part) for part in result["anyOf"]]
+    if "oneOf" in result:
+        result["anyOf"] = [*(_value(part) for part in result.pop("oneOf")), {"$ref": f"#/$defs/{SEVERAL}"}]
     if result.get("type") == "array":
         result["items"] = {"anyOf": [result["items"], {"$ref": "#/$defs/NumericDomain"}]}
     return result
+
+
+def _several(families: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the schema of a model whose family is searched: its fields are those of all families."""
+    properties: dict[str, Any] = {}
+    for family in families:
+        for name, field in family["properties"].items():
+            properties.setdefault(name, {"anyOf": []})["anyOf"].append(field)
+    properties["family"] = {
+        "type": "object",
+        "required": ["choice"],
+        "properties": {"choice": {"type": "array", "items": {"type": "string"}}},
+    }
+    return {"type": "object", "additionalProperties": False, "properties": properties, "required": ["family"]}
 
 
 def _numeric_domain() -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import difflib
 import json
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -71,6 +71,9 @@ def described(annotation: Any) -> str:
     if words := next((item.words for item in metadata if isinstance(item, Described)), None):
         return words
     origin, arguments = get_origin(base), get_args(base)
+    if len(models_in(base)) > 1:
+        name, tags = tags_of(base)
+        return f"a mapping with {name} (one of {', '.join(tags)}) and the fields of that {name}"
     if origin in (Union, types.UnionType):
         return ", or ".join(dict.fromkeys(described(_with(part, metadata)) for part in arguments if part is not types.NoneType))
     if origin is Literal:
@@ -79,6 +82,8 @@ def described(annotation: Any) -> str:
         return f"a list{_lengths(metadata)}, each item {described(arguments[0])}"
     if models := models_in(base):
         return f"a mapping with the keys {', '.join(models[0].model_fields)}"
+    if base is Any:
+        return "anything"
     names = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
     return names.get(base, "a mapping") + _bounds(metadata)
 
@@ -109,9 +114,30 @@ def models_in(base: Any) -> list[type[BaseModel]]:
     return [part for part in (bare(part)[0] for part in parts) if isinstance(part, type) and issubclass(part, BaseModel)]
 
 
+def tags_of(base: Any) -> tuple[str, list[str]]:
+    """Return the field by which the models of a union are told apart, and the tag of each."""
+    models = models_in(base)
+    name = next(name for name in models[0].model_fields if all(get_origin(_type(model, name)) is Literal for model in models))
+    return name, [str(tag) for model in models for tag in get_args(_type(model, name))]
+
+
+def tagged(models: Sequence[type[BaseModel]], tag: Any) -> Sequence[type[BaseModel]]:
+    """Return the models that a tag names; all of them where it names none."""
+    return [model for model in models if any(_is_tag(field.annotation, tag) for field in model.model_fields.values())] or models
+
+
 def annotation_of(field: FieldInfo) -> Any:
     """Return a field's type together with its bounds."""
     return _with(field.annotation, tuple(field.metadata))
+
+
+def _type(model: type[BaseModel], name: str) -> Any:
+    return model.model_fields[name].annotation if name in model.model_fields else None
+
+
+def _is_tag(annotation: Any, tag: Any) -> bool:
+    """Say whether a field is one that has this tag as its only word."""
+    return get_origin(annotation) is Literal and get_args(annotation) == (tag,)
 
 
 def _with(annotation: Any, metadata: tuple[Any, ...]) -> Any:

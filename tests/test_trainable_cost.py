@@ -1,8 +1,11 @@
+import time
+
 import torch
 from torch import nn
 
-from trainable.config.model import ResNetConfig
+from trainable.config.families import ResNetConfig, WideResNetConfig
 from trainable.cost import measure
+from trainable.memory import peak_bytes
 
 
 def test_operations_and_activations_agree_with_a_count_by_hand() -> None:
@@ -18,6 +21,18 @@ def test_operations_and_activations_agree_with_a_count_by_hand() -> None:
 def test_network_that_would_not_fit_in_memory_is_counted() -> None:
     cost = measure(ResNetConfig(blocks=(3, 3, 3), channels=65_536), (3, 32, 32), 10)
     assert cost.parameters > 4e12
+
+
+def test_network_of_ten_billion_parameters_is_counted_without_its_memory() -> None:
+    model = WideResNetConfig(family="wide_resnet", depth=28, width=166)
+    measure(model, (3, 32, 32), 10)  # what torch sets up the first time is not the network's
+    before = peak_bytes(torch.device("cpu"))
+    started = time.perf_counter()
+    cost = measure(model, (3, 32, 32), 10)
+    wall_s = time.perf_counter() - started
+    assert cost.parameters == 10_039_149_274
+    assert peak_bytes(torch.device("cpu")) - before < 2**26  # its weights alone would be 40 GB
+    assert wall_s < 5  # about 0.1 s here: the limit only tells counting from building
 
 
 def test_counting_leaves_the_generator_alone() -> None:

@@ -4,10 +4,14 @@ import math
 from dataclasses import replace
 
 import pytest
-from sweeps import START, by_quality, make_search, make_sweep
+from sweeps import START, Recorder, by_quality, flat_cost, make_search, make_sweep
 
 from results.events import Ended, Launched, Lost, Repeated, Reported, Suggested, stamp
+from trainable.config.cost import ArchitectureCost
+from trainable.config.train import TrainConfig
+from trainable.errors import ModelError
 from tuner.decisions import Job
+from tuner.restore import restore
 from tuner.search import Search
 from tuner.simulate import simulate
 
@@ -27,6 +31,21 @@ def started(search: Search) -> Job:
     job = search.next_job(START)
     assert job is not None
     return job
+
+
+def test_candidate_whose_network_does_not_exist_is_rejected_with_the_reason() -> None:
+    def cost(config: TrainConfig) -> ArchitectureCost:
+        if config.model.channels < 50:
+            raise ModelError("channels is too small, must be larger")
+        return flat_cost(config)
+
+    space = {"model": {"family": "resnet", "blocks": [1], "channels": {"randint": [1, 100]}}, "lr": 0.1}
+    recorder = Recorder()
+    search = restore(make_sweep(trial=space), [], cost=cost, append=recorder, now=START)
+    simulate(search, by_quality(0), num_workers=1, start_s=START)
+    suggested = [event for event in recorder.events if isinstance(event, Suggested)]
+    assert all(event.config["model"]["channels"] >= 50 for event in suggested)
+    assert sum(event.rejected.get("channels is too small, must be larger", 0) for event in suggested) > 0
 
 
 def test_choice_is_journaled_before_it_is_answered() -> None:

@@ -83,7 +83,15 @@ def read(folder: Path, device: torch.device) -> Checkpoint:
 
 def pack(weights: dict[str, torch.Tensor]) -> bytes:
     """Return tensors in the safetensors format, which knows no memory layout but the plain one."""
-    return safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()})
+    packed: dict[str, torch.Tensor] = {}
+    places: set[int] = set()
+    for name, tensor in weights.items():
+        plain = tensor.detach().cpu().contiguous()
+        if (place := plain.untyped_storage().data_ptr()) in places:  # tied weights: the format refuses what shares memory
+            plain = plain.clone()
+        places.add(place)
+        packed[name] = plain
+    return safetensors.torch.save(packed)
 
 
 def write_synced(file: Path, content: bytes) -> None:

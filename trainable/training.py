@@ -60,7 +60,7 @@ class Training:
         self.device = device
         self.epoch = 0
         with rng.seeded(config.seed, 0, "weights", torch.device("cpu")):
-            module = family.build(config.model, in_channels=data.image[0], num_classes=data.num_classes, dropout=config.dropout)
+            module = family.build(config.model, image=data.image, num_classes=data.num_classes, dropout=config.dropout)
         self.module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub forgets this form
         self.number_format = number_format(config.precision, device)
         self._optimizer = optimizers.build(config, self.module)

@@ -17,12 +17,12 @@ from results.storage import Storage
 from search_spaces.overrides import changed
 from search_spaces.sweep import FinalOptions, ResourceOptions, Sweep
 from trainable.config.train import TrainConfig
-from tuner import lineage, model_card
+from tuner import lineage, model_card, shipping
 from tuner.errors import SweepFailed, UsageError
 from tuner.run import Workplace, cost_counter, run_sessions
 from tuner.session import hold
 
-# What of a trial's export belongs to the finished model.
+# What of a trial's export belongs to the finished model; the user's own modules lie there already.
 EXPORTED = ("model.safetensors", "model.py")
 
 
@@ -81,9 +81,11 @@ def promote(
         workplace: Where it runs and who looks on.
 
     Raises:
-        UsageError: An override does not fit the recipe, or there is no test split.
+        UsageError: An override does not fit the recipe, there is no test split, or the user's own network could not be exported.
         SweepFailed: Not one seed of a final was trained to the end.
     """
+    code = shipping.stored(storage.root)
+    shipping.refuse_strangers(code)
     plans = [(record, final_sweep(sweep, record, options, resources)) for record in records]
     places = [Storage(storage.path(f"finals/{plan.name}")) for _, plan in plans]
     missing = [number for number, place in enumerate(places) if not place.exists("metrics.json")]
@@ -93,7 +95,7 @@ def promote(
             _set_aside_if_failed(places[number])
         with ExitStack() as stack:
             sessions = [
-                stack.enter_context(hold(plans[number][1], places[number], source=None, cost=cost_counter(sweep.data)))
+                stack.enter_context(hold(plans[number][1], places[number], source=None, cost=cost_counter(sweep.data), code=code))
                 for number in missing
             ]
             run_sessions(sessions, workplace, test=True)

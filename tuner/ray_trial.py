@@ -25,6 +25,7 @@ from trainable.data.resident import resident
 from trainable.errors import CheckpointError, Diverged, OutOfMemory
 from trainable.metrics import EpochMetrics
 from trainable.training import Training
+from tuner import shipping
 from tuner.decisions import Job
 
 logger = logging.getLogger(__name__)
@@ -157,6 +158,7 @@ def _begin(order: WorkOrder) -> Training:
     """
     torch.set_num_threads(order.threads)
     config = TrainConfig.model_validate(order.config)
+    shipping.unpack(config.model, Path(order.root))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     data = resident(config.data, device)
     training = Training(config, data, device)

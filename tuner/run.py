@@ -2,12 +2,11 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from results.history import History
 from results.storage import Storage
@@ -17,6 +16,7 @@ from search_spaces.sweep import ResourceOptions, Sweep
 from trainable.config.cost import ArchitectureCost
 from trainable.config.data import DataConfig
 from trainable.config.train import TrainConfig
+from trainable.errors import ModelError
 from tuner import ray_cluster, slots
 from tuner.interrupts import Interrupts
 from tuner.search import Cost
@@ -87,18 +87,26 @@ def prepare_data(data: DataConfig) -> None:
 
 
 def cost_counter(data: DataConfig) -> Cost:
-    """Return a function that counts what a configuration's network costs on this data set; each network is counted once."""
+    """Return a function that counts what a configuration's network costs on this data set; each network is counted once.
+
+    It raises ModelError where there is no such network for these images.
+    """
     from trainable.cost import measure
     from trainable.data.shape import image_shape
 
     shape = image_shape(data)
 
-    @cache
-    def count(model: Any) -> ArchitectureCost:
-        return measure(model, shape.image, shape.num_classes)
+    known: dict[str, ArchitectureCost] = {}
 
     def cost(config: TrainConfig) -> ArchitectureCost:
-        return count(config.model.model_copy(update={"label": None}))
+        network = config.model.model_dump_json(exclude={"label"})
+        if network not in known:
+            try:
+                known[network] = measure(config.model, shape.image, shape.num_classes)
+            except ModelError as error:
+                name = f"trial.model {config.model.label}" if config.model.label else "trial.model"
+                raise ModelError(f"{name}: {error}") from error
+        return known[network]
 
     return cost
 
@@ -108,6 +116,7 @@ def search(
     storage: Storage,
     *,
     source: bytes | None,
+    code: Mapping[str, bytes],
     place: tuple[str, int, int],
     workplace: Workplace,
 ) -> Ending:
@@ -117,6 +126,7 @@ def search(
         sweep: What to search.
         storage: Where to keep it.
         source: The sweep file's bytes; None where it is stored already.
+        code: Files of the user's own networks, importable here.
         place: File, line and column of the constraints, for the refusal of a space in which nothing fits.
         workplace: Where it runs and who looks on.
 
@@ -128,7 +138,7 @@ def search(
     cost = cost_counter(sweep.data)
     prepare_data(sweep.data)
     feasible.check(Space.parse(sweep.trial), sweep, cost, position=place)
-    with hold(sweep, storage, source=source, cost=cost) as session:
+    with hold(sweep, storage, source=source, cost=cost, code=code) as session:
         return run_sessions([session], workplace, test=False)
 
 

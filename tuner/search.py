@@ -17,6 +17,7 @@ from search_spaces.space import Space
 from search_spaces.sweep import Sweep
 from trainable.config.cost import ArchitectureCost
 from trainable.config.train import TrainConfig
+from trainable.errors import ModelError
 from tuner.budget import Budget
 from tuner.decisions import CONTINUE, Decision, Job, Promotion
 from tuner.samplers.sampler import Propose
@@ -201,8 +202,11 @@ class Search:
             if config_hash in self.history.config_hashes:
                 rejected["duplicate"] += 1
                 continue
-            cost = self._cost(config)
-            reason = constraints.broken(self.sweep.constraints, config, cost)
+            try:
+                cost = self._cost(config)
+                reason = constraints.broken(self.sweep.constraints, config, cost)
+            except ModelError as error:  # so rare that the networks counted before the first trial were all sound
+                reason = str(error)
             if reason is not None:
                 rejected[reason] += 1
                 continue

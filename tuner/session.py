@@ -4,9 +4,10 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from results import journal
 from results.errors import Unreadable
@@ -17,7 +18,7 @@ from results.storage import Storage
 from search_spaces import load
 from search_spaces.errors import SweepError
 from search_spaces.sweep import Sweep
-from tuner import checkpoints, provenance
+from tuner import checkpoints, provenance, shipping
 from tuner.errors import UsageError
 from tuner.restore import restore
 from tuner.search import Cost, Search
@@ -44,7 +45,9 @@ class Session:
 
 
 @contextmanager
-def hold(sweep: Sweep, storage: Storage, *, source: bytes | None, cost: Cost) -> Iterator[Session]:
+def hold(
+    sweep: Sweep, storage: Storage, *, source: bytes | None, cost: Cost, code: Mapping[str, bytes] = MappingProxyType({})
+) -> Iterator[Session]:
     """Open a sweep, new or begun, and close its journal whatever happens.
 
     Args:
@@ -52,13 +55,14 @@ def hold(sweep: Sweep, storage: Storage, *, source: bytes | None, cost: Cost) ->
         storage: Its folder.
         source: The sweep file as the user wrote it, kept beside the resolved one; None for a sweep that we made.
         cost: Counts what an architecture costs.
+        code: Files of the user's own networks, kept with a sweep that is new.
 
     Raises:
         UsageError: Another sweep is stored under this name.
         Locked: Another driver holds it.
     """
     with SweepLock(storage):
-        _store(sweep, storage, source)
+        _store(sweep, storage, source, code)
         events = list(journal.read(storage))
         stopped = bool(events) and isinstance(events[-1], DriverStopped) and events[-1].reason == "finished"
         writer = journal.Journal(storage)
@@ -96,7 +100,7 @@ def stored(storage: Storage) -> Sweep:
     return load.resolved(content)
 
 
-def _store(sweep: Sweep, storage: Storage, source: bytes | None) -> None:
+def _store(sweep: Sweep, storage: Storage, source: bytes | None, code: Mapping[str, bytes]) -> None:
     """Keep the sweep file and its resolved form; refuse a different sweep of the same name."""
     if storage.exists("sweep.json"):
         try:
@@ -111,6 +115,7 @@ def _store(sweep: Sweep, storage: Storage, source: bytes | None) -> None:
         return
     if source is not None:
         storage.write_atomic("sweep.yaml", source)
+    shipping.store(storage, code)
     content = {"sweep": sweep.model_dump(mode="json"), "hash": sweep.hash(), "provenance": provenance.collect()}
     storage.write_atomic("sweep.json", json.dumps(content, indent=2).encode() + b"\n")
 

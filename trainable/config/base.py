@@ -3,10 +3,20 @@
 A validator that looks at several fields says `<field> is <seen>, must be <required>`: the sweep file's reader finds the line by it.
 """
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Frozen(BaseModel):
     """Immutable, and refuses keys that it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def later(default: Any, **rest: Any) -> Any:
+    """Return a field that came after its model: left out of what is stored and hashed while it has its default.
+
+    What was stored before the field existed is thus the same content as what is stored today, with the same hash.
+    """
+    return Field(default=default, exclude_if=lambda value: value == default, **rest)

@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 
 from trainable.config.base import Frozen
 from trainable.config.data import AugmentConfig, DataConfig
-from trainable.config.model import ModelConfig
+from trainable.config.families import Network
+from trainable.config.model import ModelConfig, family_of
 from trainable.config.recipe import OPTIMIZER_FIELDS, OPTIMIZERS
 
 
@@ -25,7 +26,9 @@ class TrainConfig(Frozen):
     weight_decay: float = Field(default=0.0, ge=0.0, le=10.0, description="L2 penalty added to the gradient, as torch.optim does.")
     schedule: Literal["constant", "cosine"] = Field(default="constant", description="Learning rate over the horizon `max_epochs`.")
     max_epochs: int = Field(ge=1, le=1_000_000, description="Horizon: the epochs of a full run, and where the schedule ends.")
-    dropout: float = Field(default=0.0, ge=0.0, lt=1.0, description="Probability of dropping a feature before the last linear layer.")
+    dropout: float = Field(
+        default=0.0, ge=0.0, lt=1.0, description="Probability of dropping a feature before the last linear layer; not with a builder."
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="Number format of the forward pass; auto takes bfloat16 where the hardware computes in it."
     )
@@ -46,6 +49,25 @@ class TrainConfig(Frozen):
                     f"add `when: {{optimizer: [{users}]}}`"
                 )
         return values | {name: default for name, default in spec.fields.items() if values.get(name) is None}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_dropout(cls, values: Any) -> Any:
+        """Keep `model.dropout` as `dropout`, so that a stored configuration says it in one place; refuse both."""
+        model = values.get("model") if isinstance(values, dict) else None
+        content = model.model_dump() if isinstance(model, Network) else model
+        if not isinstance(content, dict):
+            return values
+        above = values.get("dropout")
+        if family_of(content) == "builder":
+            if above:
+                raise ValueError(f"dropout is {above}, must be left out where model is a builder; give its function an argument for it")
+            return values
+        if (inside := content.get("dropout")) is None:
+            return values
+        if above is not None:
+            raise ValueError(f"dropout is {above}, must be left out where model.dropout is {inside}: they are the same")
+        return values | {"model": {name: value for name, value in content.items() if name != "dropout"}, "dropout": inside}
 
     def hash(self) -> str:
         """Return 16 hexadecimal digits that are equal exactly for configurations that compute the same; labels are left out."""

@@ -1,14 +1,33 @@
-"""Family file -> `model.py`: the network's own file as it is, and below it the few lines that load and use one trained network."""
+"""Family file -> `model.py`: the network's own file as it is, and below it the few lines that load and use one trained network.
+
+The files of a user's own network lie in `code/` beside `model.py`, which imports them from there.
+"""
 
 import inspect
 import pprint
+import sys
 from pathlib import Path
 from string import Template
 
-from trainable import family
+from trainable import builder, family, user_code
+from trainable.config.builder import BuilderConfig
 from trainable.config.train import TrainConfig
 from trainable.data.resident import TrainingData
+from trainable.errors import ExportError
 
+CODE = "code"  # the folder with the user's own modules
+
+HEADER = Template('''"""One trained network, built by the function $builder, whose files lie in code/ beside this one."""
+
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).resolve().with_name("code")))
+from $module import $function  # noqa: E402
+''')
 FOOTER = Template('''
 
 # ---- One trained network: the arguments it was built with, and how to use its weights. Needs torch alone. ----
@@ -24,14 +43,17 @@ CLASSES = $classes
 IMAGE = $image  # height, width, channels
 
 
-def load(path: str | Path = Path(__file__).with_name("model.safetensors")) -> $family:
+def load(path: str | Path = Path(__file__).with_name("model.safetensors")) -> nn.Module:
     """Return the trained network, ready to predict on the CPU."""
-    model = $family(**ARGUMENTS)
+    model = $build(**ARGUMENTS)
     content = bytearray(Path(path).read_bytes())
     # The safetensors format: the header's length in 8 bytes, the header as JSON, the numbers.
     start = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:start])
-    types = {"F32": torch.float32, "I64": torch.int64}
+    types = {
+        "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "BOOL": torch.bool,
+        "I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8,
+    }
     weights = {
         name: torch.frombuffer(
             content, dtype=types[entry["dtype"]], count=math.prod(entry["shape"]), offset=start + entry["data_offsets"][0]
@@ -57,20 +79,50 @@ def predict(images_BHWC: torch.Tensor, model: nn.Module | None = None) -> torch.
 ''')
 
 
+def files(config: TrainConfig, data: TrainingData) -> dict[str, bytes]:
+    """Return `model.py` for a network that was trained with this configuration on this data, and the files it imports.
+
+    Raises:
+        ExportError: A user's own network cannot be bundled; the message says which import is in the way.
+    """
+    if not isinstance(config.model, BuilderConfig):
+        return {"model.py": source(config, data).encode()}
+    return {"model.py": source(config, data).encode()} | {f"{CODE}/{name}": text for name, text in _bundle(config.model).items()}
+
+
 def source(config: TrainConfig, data: TrainingData) -> str:
-    """Return the text of `model.py` for a network that was trained with this configuration on this data."""
-    module_class = family.FAMILIES[config.model.family]
+    """Return the text of `model.py`."""
+    model = config.model
     channels, height, width = data.image
-    arguments = family.arguments(config.model, in_channels=channels, num_classes=data.num_classes, dropout=config.dropout)
-    footer = FOOTER.substitute(
-        family=module_class.__name__,
+    arguments = family.arguments(model, image=data.image, num_classes=data.num_classes, dropout=config.dropout)
+    if isinstance(model, BuilderConfig):
+        build = model.function
+        beginning = HEADER.substitute(builder=model.builder, module=model.module, function=build)
+    else:
+        module_class = family.FAMILIES[model.family]
+        build = module_class.__name__
+        beginning = Path(inspect.getfile(module_class)).read_text(encoding="utf-8")
+    return beginning + FOOTER.substitute(
+        build=build,
         arguments=_literal(arguments),
         mean=_literal(data.mean),
         std=_literal(data.std),
         classes=_literal(data.class_names),
         image=_literal((height, width, channels)),
     )
-    return Path(inspect.getfile(module_class)).read_text(encoding="utf-8") + footer
+
+
+def _bundle(model: BuilderConfig) -> dict[str, bytes]:
+    """Return the files that the user's function needs, found from the module that is imported here."""
+    builder.load(model)
+    file = sys.modules[model.module].__file__
+    depth = model.module.count(".") + (Path(file).name == "__init__.py" if file else 0)
+    if file is None or "site-packages" in file:
+        raise ExportError(f"builder is {model.builder}, must lie beside the sweep file to be bundled with model.py; it is installed")
+    found = user_code.collect(Path(file).parents[depth], [model.module])
+    if strangers := user_code.strangers(found):
+        raise ExportError(f"{'; '.join(strangers)}: {user_code.ALONE}")
+    return found
 
 
 def _literal(value: object) -> str:

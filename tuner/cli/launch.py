@@ -9,6 +9,8 @@ from tuner.cli.arguments import Address, Overrides, Runs, Stored, SweepFile
 from tuner.cli.prepare import LIMITS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from results.storage import Storage
     from search_spaces.sweep import Sweep
 
@@ -27,13 +29,15 @@ def run(
     from results.storage import Storage
     from search_spaces.checks import warnings
     from search_spaces.load import load, place
+    from tuner import shipping
 
-    loaded = load(sweep, overrides or ())
+    loaded, code = shipping.packed(load(sweep, overrides or ()), sweep.parent)
+    if loaded.final is not None:
+        shipping.refuse_strangers(code)
     for remark in warnings(loaded):
         typer.secho(f"{sweep}: warning: {remark}", err=True, fg="yellow")
-    _search(
-        loaded, Storage(storage / loaded.name), source=sweep.read_bytes(), limits_at=place(sweep, LIMITS, overrides or ()), address=address
-    )
+    limits_at = place(sweep, LIMITS, overrides or ())
+    _search(loaded, Storage(storage / loaded.name), source=sweep.read_bytes(), code=code, limits_at=limits_at, address=address)
 
 
 def resume(
@@ -49,16 +53,26 @@ def resume(
     Finished trials are not run again, the others continue from their checkpoints. Example: `shortlist resume digits`
     """
     from results.storage import find_sweep
+    from tuner import shipping
     from tuner.session import stored
 
     stored_at = find_sweep(sweep, storage)
     loaded = stored(stored_at)
     if workers is not None:
         loaded = loaded.model_copy(update={"resources": loaded.resources.model_copy(update={"workers": workers})})
-    _search(loaded, stored_at, source=None, limits_at=(str(stored_at.path("sweep.json")), 0, 0), address=address)
+    code = shipping.stored(stored_at.root)
+    _search(loaded, stored_at, source=None, code=code, limits_at=(str(stored_at.path("sweep.json")), 0, 0), address=address)
 
 
-def _search(sweep: "Sweep", place: "Storage", *, source: bytes | None, limits_at: tuple[str, int, int], address: str) -> None:
+def _search(
+    sweep: "Sweep",
+    place: "Storage",
+    *,
+    source: bytes | None,
+    code: "Mapping[str, bytes]",
+    limits_at: tuple[str, int, int],
+    address: str,
+) -> None:
     """Search to the end, train the finals that the file asks for, show the table and what to type next."""
     from results import journal, ranking
     from results.history import History
@@ -75,7 +89,7 @@ def _search(sweep: "Sweep", place: "Storage", *, source: bytes | None, limits_at
     typer.echo(f"{sweep.name}: counting networks, starting workers", err=True)
     with ray_cluster.released():
         try:
-            ending = running.search(sweep, place, source=source, place=limits_at, workplace=workplace)
+            ending = running.search(sweep, place, source=source, code=code, place=limits_at, workplace=workplace)
             history = History.of(journal.read(place))
             made = []
             if sweep.final is not None and any(map(ranking.ranked, history.trials.values())):

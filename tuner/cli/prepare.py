@@ -67,13 +67,13 @@ def plan(
 
     from search_spaces.checks import warnings
     from search_spaces.load import load, place
+    from tuner import shipping
     from tuner.plan import plan as expect
     from tuner.run import cost_counter
 
-    loaded = load(sweep, overrides or ())
-    found = expect(
-        loaded, cost_counter(loaded.data), workers=loaded.resources.workers or workers, place=place(sweep, LIMITS, overrides or ())
-    )
+    loaded, _ = shipping.packed(load(sweep, overrides or ()), sweep.parent)
+    limits_at = place(sweep, LIMITS, overrides or ())
+    found = expect(loaded, cost_counter(loaded.data), workers=loaded.resources.workers or workers, place=limits_at)
     if output is Format.json:
         print(json.dumps(asdict(found), indent=2))
         return
