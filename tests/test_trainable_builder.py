@@ -162,6 +162,7 @@ def test_module_that_cannot_be_imported_is_refused_with_file_and_line(folder: Pa
     assert f"must be importable: {folder}/{said}" in refused("broken:make")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("function", "kwargs"), [("make", {"width": 4}), ("Tied", {})])
 def test_it_trains_through_the_loop_and_its_export_needs_torch_alone(
     folder: Path, tmp_path: Path, function: str, kwargs: dict[str, Any]

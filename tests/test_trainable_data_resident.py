@@ -66,6 +66,7 @@ def test_constant_channel_is_not_divided_by_zero(tmp_path: Path) -> None:
     assert (data.mean, data.std) == ((0.0,), (1.0,))
 
 
+@pytest.mark.slow
 def test_real_cifar10_is_read(cifar10_jpeg: Path) -> None:
     data = resident(DataConfig(name="parquet", path=str(cifar10_jpeg), validation=1000, train_examples=4000), CPU)
     assert data.image == (3, 32, 32)

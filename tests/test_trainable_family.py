@@ -60,6 +60,7 @@ def trained(model: dict[str, Any], data: TrainingData) -> Training:
     return training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_every_family_trains_and_its_export_computes_the_same_to_the_bit(name: str, tmp_path: Path) -> None:
     training = trained(MODELS[name], random_data(channels=3, num_train=32, num_val=8))

@@ -89,6 +89,7 @@ def test_missing_sweep_ends_with_code_two_and_a_remedy(tmp_path: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_space_without_a_feasible_candidate_is_refused_with_the_smallest_count(tmp_path: Path) -> None:
     for command in ("plan", "run"):
         done = call(command, DIGITS, "-s", "constraints.max_parameters=10", cwd=tmp_path)
@@ -97,12 +98,14 @@ def test_space_without_a_feasible_candidate_is_refused_with_the_smallest_count(t
         assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_plan_prints_figures_as_json() -> None:
     found = json.loads(call("plan", DIGITS, "-o", "json").stdout)
     assert found["epochs_low"] <= found["epochs_mean"] <= found["epochs_high"] <= found["epochs_in_full"]
     assert all(cost["parameters"] > 0 for cost in found["architectures"].values())
 
 
+@pytest.mark.slow
 def test_what_the_file_system_refuses_is_one_line_with_the_path(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file where the storage folder belongs")
     done = call("run", DIGITS, cwd=tmp_path)

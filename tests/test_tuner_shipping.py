@@ -128,6 +128,7 @@ def test_worker_refuses_files_that_were_changed_in_the_sweeps_folder(folder: Pat
         shipping.unpack(model, storage.root)
 
 
+@pytest.mark.slow
 def test_wrong_network_is_refused_by_plan_in_one_line_without_a_traceback(folder: Path) -> None:
     (folder / "my_nets.py").write_text(
         NETS.replace("num_classes)\n", "7)\n", 1).replace("nn.Linear(width, num_classes)", "nn.Linear(width, 7)")
