@@ -14,10 +14,10 @@ from search_spaces.refusals import refusals
 from search_spaces.space import Space
 from search_spaces.sweep import METRICS, AshaOptions, SchedulerOptions, SearchOptions, Sweep
 from search_spaces.trial_checks import no_field
-from search_spaces.trial_fields import field
+from search_spaces.trial_fields import ELSEWHERE, field
 from search_spaces.wording import described, listed, shown
 
-ELSEWHERE_IN_FINAL = {"max_epochs": "final.epochs or --epochs", "seed": "final.seeds or --seed", "data": "`data:` at the top of the file"}
+ELSEWHERE_IN_FINAL = {**ELSEWHERE, "max_epochs": "final.epochs or --epochs", "seed": "final.seeds or --seed"}
 
 
 def problems(data: Mapping[str, Any], flattened: Flattened | None) -> list[Problem]:

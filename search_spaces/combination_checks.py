@@ -1,7 +1,7 @@
 """Combinations under `trial` that TrainConfig refuses, found by building configurations.
 
 All that the choices make are built where they are few; else draws in which every option takes part. A number of a continuous domain
-is taken at its low end: its bounds are checked by themselves in `trial_checks.py`.
+is taken at its low end, and drawn a few times at its high end: its bounds are checked by themselves in `trial_checks.py`.
 """
 
 import itertools
@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from search_spaces.domains import Choice, Domain, Value
+from search_spaces.domains import Choice, Domain, QUniform, Value
 from search_spaces.errors import KeyPath, Problem, dotted
 from search_spaces.flatten import Flattened
 from search_spaces.overrides import changed
@@ -24,21 +24,23 @@ from trainable.config.train import TrainConfig
 
 MAX_COMBINATIONS = 512  # built one by one in about 50 ms
 DRAWS_PER_OPTION = 3
-STAND_INS: Mapping[str, Any] = {"data": {"name": "digits"}, "max_epochs": 1}  # for what the sweep decides elsewhere
+# For what the sweep decides elsewhere; the longest horizon where it does not say one, so that nothing is too long for it.
+STAND_INS: Mapping[str, Any] = {"data": {"name": "digits"}, "max_epochs": 1_000_000}
 
 
-def problems(flattened: Flattened, doubtful: Collection[KeyPath]) -> list[Problem]:
+def problems(flattened: Flattened, doubtful: Collection[KeyPath], *, max_epochs: int | None) -> list[Problem]:
     """Return what TrainConfig has against combinations of values that are fine by themselves, one finding for each place.
 
     Args:
         flattened: The tree under `trial`.
         doubtful: Places in the file that a mistake was found at already; what follows from those is not told again.
+        max_epochs: Horizon of the candidates; None where the file does not say it.
     """
     space = Space(flattened.settings)
     broken = set(flattened.broken) | {leaf.path for leaf in flattened.leaves if any(_related(leaf.place, place) for place in doubtful)}
     found: dict[tuple[KeyPath, str], Problem] = {}
     for values in candidates(space):
-        content = {**space.resolve(values), **STAND_INS}
+        content = {**space.resolve(values), **_stand_ins(max_epochs)}
         try:
             TrainConfig.model_validate(content)
         except ValidationError as error:
@@ -51,16 +53,25 @@ def problems(flattened: Flattened, doubtful: Collection[KeyPath]) -> list[Proble
     return list(found.values())
 
 
-def final_problems(flattened: Flattened, overrides: Mapping[str, Any]) -> list[Problem]:
-    """Return what TrainConfig has against `final.overrides` on top of candidates; a candidate that is wrong by itself does not count."""
+def final_problems(
+    flattened: Flattened, overrides: Mapping[str, Any], *, max_epochs: int | None, final_epochs: int | None
+) -> list[Problem]:
+    """Return what TrainConfig has against `final.overrides` on top of candidates; a candidate that is wrong by itself does not count.
+
+    Args:
+        flattened: The tree under `trial`.
+        overrides: Dotted path -> value.
+        max_epochs: Horizon of the candidates; None where the file does not say it.
+        final_epochs: Horizon of the final; that of the candidates where None.
+    """
     space = Space(flattened.settings)
     found: dict[KeyPath, Problem] = {}
     for values in candidates(space):
         try:
-            config = TrainConfig.model_validate({**space.resolve(values), **STAND_INS})
+            config = TrainConfig.model_validate({**space.resolve(values), **_stand_ins(max_epochs)})
         except ValidationError:
             continue
-        content = changed(config, overrides)
+        content = changed(config, overrides) | _stand_ins(final_epochs or max_epochs)
         try:
             TrainConfig.model_validate(content)
         except ValidationError as error:
@@ -76,18 +87,29 @@ def final_problems(flattened: Flattened, overrides: Mapping[str, Any]) -> list[P
 def candidates(space: Space) -> Iterator[dict[str, Value]]:
     """Yield candidates that show every option of every choice, in all combinations where those are few."""
     listed = list(itertools.islice(space.combinations(_representatives), MAX_COMBINATIONS + 1))
-    if len(listed) <= MAX_COMBINATIONS:
+    few = len(listed) <= MAX_COMBINATIONS
+    if few:
         yield from listed
-        return
     rng = Random(0)
     for parameter in space.parameters:
-        for value in _representatives(parameter.domain):
+        for value in _ends(parameter.domain) if few else (*_representatives(parameter.domain), *_ends(parameter.domain)):
             for _ in range(DRAWS_PER_OPTION):
                 yield space.sample(rng, given={parameter.path: value, **_requirements(parameter, space)})
 
 
+def _stand_ins(max_epochs: int | None) -> dict[str, Any]:
+    return {**STAND_INS, **({} if max_epochs is None else {"max_epochs": max_epochs})}
+
+
 def _representatives(domain: Domain) -> tuple[Value, ...]:
     return tuple(domain.values()) if isinstance(domain, Choice) else (domain.low,)
+
+
+def _ends(domain: Domain) -> tuple[Value, ...]:
+    """Return the high end of a domain of numbers."""
+    if isinstance(domain, QUniform):
+        return tuple(domain.values()[-1:])  # the last step, which may lie below high
+    return () if isinstance(domain, Choice) else (domain.high,)
 
 
 def _requirements(parameter: Parameter, space: Space) -> dict[str, Value]:

@@ -59,15 +59,29 @@ def problems(data: Mapping[str, Any]) -> list[Problem]:
     flattened = flatten(data["trial"]) if isinstance(data.get("trial"), dict) else None
     if flattened is not None:
         found += [*flattened.problems, *trial_checks.problems(flattened)]
-        found += combination_checks.problems(flattened, [problem.path for problem in found])
+        found += combination_checks.problems(flattened, [problem.path for problem in found], max_epochs=_max_epochs(data))
     found += checks.problems(data, flattened)
     match data.get("final"):
         case {"overrides": dict(overrides)} if flattened is not None and not any(
             problem.path[:2] == ("final", "overrides") for problem in found
         ):
-            found += combination_checks.final_problems(flattened, overrides)
+            found += combination_checks.final_problems(
+                flattened, overrides, max_epochs=_max_epochs(data), final_epochs=_epochs(data["final"].get("epochs"))
+            )
     meant = {(*problem.path[:-1], guess) for problem in found if (guess := guessed(problem.required))}
     return [problem for problem in dict.fromkeys(found) if problem.seen != "missing" or not _within(problem.path, meant)]
+
+
+def _max_epochs(data: Mapping[str, Any]) -> int | None:
+    """Return the horizon of the candidates; None where the file does not say it as it should."""
+    match data.get("scheduler"):
+        case {"asha": {"max_epochs": epochs}} | {"none": {"max_epochs": epochs}}:
+            return _epochs(epochs)
+    return None
+
+
+def _epochs(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 1 else None
 
 
 def _within(path: KeyPath, others: Collection[KeyPath]) -> bool:

@@ -8,7 +8,7 @@ from search_spaces.errors import KeyPath, Mistake, SweepError, dotted
 from search_spaces.space import merged
 from search_spaces.wording import shown
 from search_spaces.yaml_source import Source, scalar_or_tree
-from trainable.config.recipe import OPTIMIZER_FIELDS
+from trainable.config.recipe import CHOOSERS, forgotten
 from trainable.config.train import TrainConfig
 
 FILE = "-s"  # stands in messages where the file's name would
@@ -56,7 +56,8 @@ def parse_override(text: str) -> tuple[str, Any]:
 def changed(config: TrainConfig, overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Return the content of a configuration with `final.overrides` laid over it, not validated yet.
 
-    Keys are dotted paths; a mapping changes the fields that it names. With another optimizer, what only the old one read is forgotten.
+    Keys are dotted paths; a mapping changes the fields that it names. With another optimizer or schedule, values that were meant for the
+    old one are forgotten: those that only one of the two reads, or for which they have defaults of their own.
     """
     content = config.model_dump(mode="json")
     for path, value in overrides.items():
@@ -65,8 +66,12 @@ def changed(config: TrainConfig, overrides: Mapping[str, Any]) -> dict[str, Any]
         for parent in reversed(parents):
             change = {parent: change}
         content = merged(content, change)
-    if content["optimizer"] != config.optimizer:
-        content |= {name: None for name in OPTIMIZER_FIELDS if name not in overrides}
+    for chooser, choices in CHOOSERS.items():
+        old, new = getattr(config, chooser), content[chooser]
+        if new in choices:  # else the field's own validation names the mistake
+            content |= {name: None for name in forgotten(chooser, old, new) if name not in overrides}
+    if not content["lookahead_k"] and "lookahead_alpha" not in overrides:
+        content["lookahead_alpha"] = None
     if content["model"].get("dropout") is not None and "dropout" not in overrides:  # said anew, in its other place
         del content["dropout"]
     return content

@@ -3,6 +3,7 @@
 import functools
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
@@ -34,7 +35,7 @@ def refusals(annotation: Any, value: Any, place: KeyPath = ()) -> list[Problem]:
 
 def explained(error: ValidationError, annotation: Any, value: Any, place: KeyPath) -> list[Problem]:
     """Return pydantic's findings about `value` in our words, each once."""
-    return list(dict.fromkeys(_explained(details, annotation, value, place) for details in error.errors(include_url=False)))
+    return list(dict.fromkeys(problem for found in error.errors() for problem in _explained(found, annotation, value, place)))
 
 
 @functools.lru_cache(maxsize=512)
@@ -42,28 +43,30 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
     return TypeAdapter(annotation)
 
 
-def _explained(details: ErrorDetails, annotation: Any, value: Any, place: KeyPath) -> Problem:
+def _explained(details: ErrorDetails, annotation: Any, value: Any, place: KeyPath) -> Iterator[Problem]:
     annotation, value, keys, rest = _walk(annotation, value, details["loc"])
     place = (*place, *keys)
     match details["type"]:
         case "missing":
             name = str(rest[0])
             field = next(model.model_fields[name] for model in models_in(bare(annotation)[0]) if name in model.model_fields)
-            return Problem((*place, name), "missing", f"must be given: {purpose(field)}{described(annotation_of(field))}")
+            yield Problem((*place, name), "missing", f"must be given: {purpose(field)}{described(annotation_of(field))}")
         case "extra_forbidden":
-            return Problem((*place, str(rest[0])), "unknown key", unknown(str(rest[0]), models_in(bare(annotation)[0])[0].model_fields))
+            yield Problem((*place, str(rest[0])), "unknown key", unknown(str(rest[0]), models_in(bare(annotation)[0])[0].model_fields))
         case "value_error":
-            return _of_validator(str(details["ctx"]["error"]), annotation, value, place)
+            for message in str(details["ctx"]["error"]).splitlines():
+                yield _of_validator(message, annotation, value, place)
         case "finite_number":
-            return Problem(place, shown(value), f"must be finite, {described(annotation)}")
+            yield Problem(place, shown(value), f"must be finite, {described(annotation)}")
         case "literal_error" if isinstance(value, str) and (guess := closest(value, map(str, get_args(bare(annotation)[0])))):
-            return Problem(place, shown(value), f"must be {described(annotation)}; did you mean {guess}?")
+            yield Problem(place, shown(value), f"must be {described(annotation)}; did you mean {guess}?")
         case "union_tag_invalid" | "union_tag_not_found" if isinstance(value, dict):
             name, tags = tags_of(bare(annotation)[0])
             tag = value.get(name)
             guess = closest(tag, tags) if isinstance(tag, str) else None
-            return Problem((*place, name), shown(tag), f"must be one of {listed(tags)}" + (f"; did you mean {guess}?" if guess else ""))
-    return Problem(place, shown(value), f"must be {described(annotation)}")
+            yield Problem((*place, name), shown(tag), f"must be one of {listed(tags)}" + (f"; did you mean {guess}?" if guess else ""))
+        case _:
+            yield Problem(place, shown(value), f"must be {described(annotation)}")
 
 
 def _walk(annotation: Any, value: Any, location: tuple[int | str, ...]) -> tuple[Any, Any, list[int | str], tuple[int | str, ...]]:

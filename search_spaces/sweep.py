@@ -177,7 +177,8 @@ class Sweep(Frozen):
 
     def base_config(self) -> dict[str, Any]:
         """Return the fields of TrainConfig that the sweep as a whole decides; `trial` may set `seed` itself."""
-        return {"data": self.data.model_dump(mode="json"), "max_epochs": self.max_epochs, "seed": self.seed}
+        data = self.data.model_dump(mode="json")
+        return {"data": data, "max_epochs": self.max_epochs, "metric": self.objective.metric, "seed": self.seed}
 
     def hash(self) -> str:
         """Return 16 hexadecimal digits that identify what is searched; where and how wide it runs does not count."""

@@ -9,7 +9,11 @@ from search_spaces.wording import annotation_of, bare, models_in, tagged
 from trainable.config.train import TrainConfig
 
 # Decided by the sweep as a whole, and the place in the file that decides them.
-ELSEWHERE = {"data": "`data:` at the top of the file", "max_epochs": "the scheduler's max_epochs"}
+ELSEWHERE = {
+    "data": "`data:` at the top of the file",
+    "max_epochs": "the scheduler's max_epochs",
+    "metric": "`objective:` at the top of the file",
+}
 
 
 def has_field(keys: Sequence[str | int]) -> bool:

@@ -88,3 +88,14 @@ def test_overrides_of_a_final_are_laid_over_the_configuration() -> None:
     assert (result.dropout, result.model.channels, result.model.blocks, result.augment.flip) == (0.2, 16, (1,), True)
     assert result.momentum == 0.9
     assert TrainConfig.model_validate(changed(config, {"optimizer": "adam"})).momentum is None
+
+
+def test_override_of_a_choice_keeps_what_both_choices_read_alike() -> None:
+    content = {"model": {"blocks": [1], "channels": 8}, "data": {"name": "digits"}, "lr": 0.1, "max_epochs": 9}
+    config = TrainConfig.model_validate(content | {"momentum": 0.95, "warmup_epochs": 2, "lookahead_k": 6, "lookahead_alpha": 0.4})
+    nesterov = TrainConfig.model_validate(changed(config, {"optimizer": "nesterov", "schedule": "cosine"}))
+    assert (nesterov.momentum, nesterov.warmup_epochs, nesterov.lr_floor) == (0.95, 2, 0)
+    assert TrainConfig.model_validate(changed(config, {"optimizer": "rmsprop"})).momentum == 0
+    assert TrainConfig.model_validate(changed(config, {"optimizer": "rmsprop", "momentum": 0.5})).momentum == 0.5
+    assert TrainConfig.model_validate(changed(config, {"schedule": "onecycle"})).warmup_epochs is None
+    assert TrainConfig.model_validate(changed(config, {"lookahead_k": 0})).lookahead_alpha is None

@@ -7,6 +7,7 @@ import jsonschema
 import pytest
 
 from search_spaces.schema import json_schema
+from search_spaces.trial_fields import ELSEWHERE
 from search_spaces.yaml_source import read
 from trainable.config.train import TrainConfig
 
@@ -34,7 +35,7 @@ def test_broken_sweeps_do_not_fit_the_schema(name: str) -> None:
 
 def test_every_field_of_a_trial_may_be_searched_and_is_described() -> None:
     properties: dict[str, Any] = json_schema()["properties"]["trial"]["properties"]
-    assert set(properties) == set(TrainConfig.model_fields) - {"data", "max_epochs"}
+    assert set(properties) == set(TrainConfig.model_fields) - ELSEWHERE.keys()
     for name, info in TrainConfig.model_fields.items():
         if name in properties and info.description:
             assert properties[name]["description"] == info.description

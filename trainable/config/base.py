@@ -1,6 +1,7 @@
 """The one pydantic base of everything that a person or a file says.
 
-A validator that looks at several fields says `<field> is <seen>, must be <required>`: the sweep file's reader finds the line by it.
+A validator that looks at several fields says `<field> is <seen>, must be <required>`, one line for each mistake: the sweep file's reader
+finds the place by it.
 """
 
 from typing import Any

@@ -1,8 +1,12 @@
-"""TrainConfig: the complete recipe of one run. Same configuration, same seed, same hardware: same numbers."""
+"""TrainConfig: the complete recipe of one run. Same configuration, same seed, same hardware: same numbers.
+
+Where a field may be 0, 0 is off.
+"""
 
 import hashlib
 import json
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -10,7 +14,11 @@ from trainable.config.base import Frozen
 from trainable.config.data import AugmentConfig, DataConfig
 from trainable.config.families import Network
 from trainable.config.model import ModelConfig, family_of
-from trainable.config.recipe import OPTIMIZER_FIELDS, OPTIMIZERS
+from trainable.config.recipe import CHOOSERS, optional_fields, readers
+
+Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+
+LOOKAHEAD_ALPHA = 0.8  # study E's; the paper's 0.5 and 0.8 do about equally well on CIFAR-10 (its appendix)
 
 
 class TrainConfig(Frozen):
@@ -19,16 +27,61 @@ class TrainConfig(Frozen):
     model: ModelConfig
     data: DataConfig
     augment: AugmentConfig = AugmentConfig()
-    batch_size: int = Field(default=128, ge=1, le=65_536, description="Images per optimizer step.")
-    optimizer: Literal["sgd", "adam", "adagrad"] = "sgd"
-    lr: float = Field(gt=0.0, le=1e3, description="Initial (and highest) learning rate.")
-    momentum: float | None = Field(default=None, ge=0.0, lt=1.0, description="sgd only; 0.9 by default.")
-    weight_decay: float = Field(default=0.0, ge=0.0, le=10.0, description="L2 penalty added to the gradient, as torch.optim does.")
-    schedule: Literal["constant", "cosine"] = Field(default="constant", description="Learning rate over the horizon `max_epochs`.")
+    batch_size: int = Field(default=128, ge=1, le=65_536, description="Images per forward and backward pass.")
+    accumulation: int = Field(default=1, ge=1, le=1024, description="Batches per optimizer step; their images weigh the same.")
     max_epochs: int = Field(ge=1, le=1_000_000, description="Horizon: the epochs of a full run, and where the schedule ends.")
+
+    optimizer: Literal["sgd", "nesterov", "adam", "adamw", "adagrad", "adadelta", "rmsprop", "nadam"] = "sgd"
+    lr: float = Field(gt=0.0, le=1e3, description="Highest learning rate.")
+    momentum: float | None = Field(default=None, ge=0.0, lt=1.0, description="sgd, nesterov (0.9 by default) and rmsprop (0).")
+    beta1: float | None = Field(default=None, ge=0.0, lt=1.0, description="adam, adamw, nadam: decay of the mean gradient; 0.9.")
+    beta2: float | None = Field(default=None, ge=0.0, lt=1.0, description="adam, adamw, nadam: decay of the mean square; 0.999.")
+    alpha: float | None = Field(default=None, ge=0.0, lt=1.0, description="rmsprop: decay of the mean square; 0.99 by default.")
+    rho: float | None = Field(default=None, ge=0.0, lt=1.0, description="adadelta: decay of both mean squares; 0.9 by default.")
+    momentum_decay: float | None = Field(default=None, ge=0.0, lt=1.0, description="nadam: how fast its momentum rises; 0.004.")
+    eps: float | None = Field(default=None, gt=0.0, le=1.0, description="Added to a divisor; not for sgd, nesterov. torch's default.")
+    weight_decay: float = Field(
+        default=0.0, ge=0.0, le=10.0, description="L2 penalty added to the gradient, as torch.optim does; adamw shrinks the weights."
+    )
+    decay_norms: bool = Field(default=True, description="Whether weight decay also holds for norms and biases.")
+    clip_norm: float = Field(default=0.0, ge=0.0, le=1e6, description="Longest gradient of a step, all weights together; 0 is off.")
+    lookahead_k: int = Field(default=0, ge=0, le=10_000, description="Steps between two of Lookahead's slow weights; 0 is off.")
+    lookahead_alpha: float | None = Field(default=None, gt=0.0, le=1.0, description="Lookahead: share of the way the slow go; 0.8.")
+    ema_decay: float = Field(
+        default=0.0, ge=0.0, lt=1.0, description="Moving average of the weights, which is then evaluated and exported; 0 is off."
+    )
+
+    schedule: Literal["constant", "step", "multistep", "cosine", "onecycle", "trapezoid"] = Field(
+        default="constant", description="Learning rate over the horizon `max_epochs`."
+    )
+    warmup_epochs: float | None = Field(
+        default=None, ge=0.0, le=1_000_000, description="Epochs of linear rise to lr, kept by a longer final; not for onecycle."
+    )
+    warmup_share: Share | None = Field(default=None, description="onecycle: share of the horizon until lr is reached; 0.25 by default.")
+    lr_start: Share | None = Field(default=None, description="onecycle: the first rate as a share of lr; 0.04 by default.")
+    lr_floor: float | None = Field(
+        default=None, ge=0.0, lt=1.0, description="cosine, trapezoid (0), onecycle (4e-6): the last share of lr."
+    )
+    restarts: int | None = Field(default=None, ge=0, le=100, description="cosine: times it begins again at lr; 0 by default.")
+    restart_growth: float | None = Field(default=None, ge=1.0, le=10.0, description="cosine: length of a cycle over the one before; 1.")
+    step_share: Share | None = Field(default=None, description="step: share of the horizon between two drops; 0.3 by default.")
+    milestones: Annotated[tuple[Share, ...], Field(min_length=1, max_length=100)] | None = Field(
+        default=None, description="multistep: shares of the horizon at which lr drops, ascending; [0.5, 0.75] by default."
+    )
+    gamma: float | None = Field(default=None, gt=0.0, le=1.0, description="step, multistep: what a drop multiplies lr by; 0.1.")
+    cooldown_share: Share | None = Field(default=None, description="trapezoid: share of the horizon in which lr falls; 0.2 by default.")
+
+    label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0, description="Share of a label that is spread over all classes.")
+    mixup: float = Field(default=0.0, ge=0.0, le=100.0, description="Alpha of the Beta distribution of mixup's shares; 0 is off.")
+    cutmix: float = Field(default=0.0, ge=0.0, le=100.0, description="Alpha for CutMix; 0 is off. With mixup, each image draws which.")
     dropout: float = Field(
         default=0.0, ge=0.0, lt=1.0, description="Probability of dropping a feature before the last linear layer; not with a builder."
     )
+
+    metric: Literal["val_accuracy", "val_loss"] = Field(default="val_accuracy", description="What `patience` and `keep_best` go by.")
+    patience: int = Field(default=0, ge=0, le=1_000_000, description="Epochs without a better metric that end the run; 0 is off.")
+    keep_best: bool = Field(default=False, description="Whether a final exports the weights of its best epoch instead of its last.")
+
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="Number format of the forward pass; auto takes bfloat16 where the hardware computes in it."
     )
@@ -36,19 +89,35 @@ class TrainConfig(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _optimizer_fields(cls, values: Any) -> Any:
-        """Fill in what the optimizer reads; refuse what it would ignore."""
-        optimizer = values.get("optimizer", "sgd") if isinstance(values, dict) else None
-        if not isinstance(optimizer, str) or (spec := OPTIMIZERS.get(optimizer)) is None:
-            return values  # the field's own validation names the mistake
-        for name in sorted(OPTIMIZER_FIELDS - spec.fields.keys()):
-            if values.get(name) is not None:
-                users = ", ".join(key for key, other in OPTIMIZERS.items() if name in other.fields)
-                raise ValueError(
-                    f"{name} is {values[name]}, must be left out where optimizer is {optimizer}, which does not use it; "
-                    f"add `when: {{optimizer: [{users}]}}`"
-                )
-        return values | {name: default for name, default in spec.fields.items() if values.get(name) is None}
+    def _fields_that_are_read(cls, values: Any) -> Any:
+        """Fill in what the optimizer, the schedule and Lookahead read; refuse what they would ignore."""
+        if not isinstance(values, dict) or not all(isinstance(values.get(chooser, ""), str) for chooser in CHOOSERS):
+            return values  # the fields' own validation names the mistake
+        mistakes: list[str] = []
+        for chooser in CHOOSERS:
+            choice = values.get(chooser, cls.model_fields[chooser].default)
+            mistakes += _ignored(values, chooser, choice)
+            values = _filled(values, chooser, choice)
+        if values.get("lookahead_k"):
+            values = {**values, "lookahead_alpha": LOOKAHEAD_ALPHA if values.get("lookahead_alpha") is None else values["lookahead_alpha"]}
+        elif (alpha := values.get("lookahead_alpha")) is not None:
+            mistakes.append(f"lookahead_alpha is {alpha}, must be left out where lookahead_k is 0; set lookahead_k")
+        if mistakes:
+            raise ValueError("\n".join(mistakes))
+        return values
+
+    @model_validator(mode="after")
+    def _fields_agree(self) -> "TrainConfig":
+        mistakes = []
+        if self.optimizer == "nesterov" and not self.momentum:
+            mistakes.append(f"momentum is {self.momentum}, must be > 0 for nesterov; plain gradient descent is sgd")
+        if self.warmup_epochs and self.warmup_epochs >= self.max_epochs:
+            mistakes.append(f"warmup_epochs is {self.warmup_epochs:g}, must be < max_epochs, which is {self.max_epochs}")
+        if self.milestones and list(self.milestones) != sorted(set(self.milestones)):
+            mistakes.append(f"milestones is {list(self.milestones)}, must be ascending")
+        if mistakes:
+            raise ValueError("\n".join(mistakes))
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -73,4 +142,24 @@ class TrainConfig(Frozen):
         """Return 16 hexadecimal digits that are equal exactly for configurations that compute the same; labels are left out."""
         content = self.model_dump(mode="json")
         content["model"].pop("label", None)
+        if not self.patience and not self.keep_best:
+            del content["metric"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _ignored(values: Mapping[str, Any], chooser: str, choice: Any) -> list[str]:
+    """Return what is wrong with fields that a choice would ignore."""
+    if choice not in CHOOSERS[chooser]:
+        return []
+    return [
+        f"{name} is {values[name]}, must be left out where {chooser} is {choice}, which does not use it; "
+        f"add `when: {{{chooser}: [{', '.join(readers(chooser, name))}]}}`"
+        for name in sorted(optional_fields(chooser) - CHOOSERS[chooser][choice].fields.keys())
+        if values.get(name) is not None
+    ]
+
+
+def _filled(values: Mapping[str, Any], chooser: str, choice: Any) -> Mapping[str, Any]:
+    """Return the values with the defaults of a choice."""
+    defaults = CHOOSERS[chooser][choice].fields if choice in CHOOSERS[chooser] else {}
+    return {**values, **{name: default for name, default in defaults.items() if values.get(name) is None}}
