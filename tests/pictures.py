@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from PIL import Image
+from torch import nn
 
 from trainable.config.train import TrainConfig
 from trainable.data.resident import TrainingData
@@ -91,3 +92,15 @@ def random_data(*, num_train: int = 70, num_val: int = 20, channels: int = 1, si
         class_names=CLASSES,
         fingerprint="random",
     )
+
+
+class Flat(nn.Module):
+    """A network that is made for one size of images, as a user's own may be."""
+
+    def __init__(self, *, outputs: int) -> None:
+        super().__init__()
+        self.head = nn.Linear(64, outputs)
+
+    def forward(self, images_BCHW: torch.Tensor) -> torch.Tensor:
+        logits_BK: torch.Tensor = self.head(images_BCHW.flatten(1))
+        return logits_BK

@@ -1,12 +1,14 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from pictures import CPU, random_data, recipe
+from pictures import CPU, Flat, random_data, recipe
 
 from trainable.data.resident import TrainingData
 from trainable.errors import CheckpointError, DataError, Diverged, ModelError, OutOfMemory
+from trainable.evaluate import Evaluation, evaluate
 from trainable.metrics import EpochMetrics
 from trainable.step import TrainStep
 from trainable.training import Training
@@ -27,25 +29,6 @@ def figures(metrics: EpochMetrics) -> tuple[float, ...]:
 def same_weights(one: Training, other: Training) -> bool:
     pairs = zip(one.module.state_dict().values(), other.module.state_dict().values(), strict=True)
     return all(torch.equal(a, b) for a, b in pairs)
-
-
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("schedule", ["constant", "cosine"])
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adagrad"])
-def test_interrupted_and_resumed_equals_uninterrupted_to_the_bit(tmp_path: Path, optimizer: str, schedule: str, precision: str) -> None:
-    config = recipe(optimizer=optimizer, schedule=schedule, precision=precision, dropout=0.3, weight_decay=1e-3, lr=0.01)
-    whole = Training(config, DATA, CPU)
-    expected = [figures(whole.train_epoch()) for _ in range(4)]
-    seen = []
-    for epoch in range(4):  # a new process for each epoch
-        part = Training(config, DATA, CPU)
-        if epoch:
-            part.load(tmp_path / str(epoch))
-        assert part.epoch == epoch
-        seen.append(figures(part.train_epoch()))
-        part.save(tmp_path / str(epoch + 1))
-    assert seen == expected
-    assert same_weights(part, whole)
 
 
 def test_trial_in_a_reused_worker_equals_one_in_a_fresh_one() -> None:
@@ -183,7 +166,7 @@ def test_every_image_is_seen_once_an_epoch_in_another_order_each_time(monkeypatc
     data = random_data(num_train=64)
     orders: list[torch.Tensor] = []
     step = TrainStep.__call__
-    monkeypatch.setattr(TrainStep, "__call__", lambda self, images, labels, lr: (orders.append(images), step(self, images, labels, lr))[1])
+    monkeypatch.setattr(TrainStep, "__call__", lambda self, images, *rest: (orders.append(images), step(self, images, *rest))[1])
     training = Training(recipe(augment={}), data, CPU)
     for _ in range(2):
         training.train_epoch()
@@ -197,6 +180,103 @@ def test_every_image_is_seen_once_an_epoch_in_another_order_each_time(monkeypatc
 def test_batch_larger_than_the_data_is_refused() -> None:
     with pytest.raises(DataError, match="batch_size: 128, must be at most the 70 training images"):
         Training(recipe(batch_size=128), DATA, CPU)
+
+
+def test_images_of_one_class_are_refused() -> None:
+    data = replace(DATA, train_labels_N=torch.ones(70, dtype=torch.int64))
+    with pytest.raises(DataError, match="data: all 70 training images are of the class 'bright', must be of two or more"):
+        Training(recipe(), data, CPU)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "size", "message"),
+    [(3, 9, r"images of 1 x 9 x 9 \(channels, height, width\) do not pass"), (5, 8, "an image of 1 x 8 x 8 gives 5 numbers, must be 3")],
+)
+def test_network_for_other_images_is_refused_before_training(
+    monkeypatch: pytest.MonkeyPatch, outputs: int, size: int, message: str
+) -> None:
+    monkeypatch.setattr("trainable.family.build", lambda *_, **__: Flat(outputs=outputs))
+    with pytest.raises(ModelError, match=message):
+        Training(recipe(), random_data(size=size), CPU)
+
+
+def test_divergence_in_a_later_batch_of_a_step_names_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    training = Training(recipe(accumulation=2), DATA, CPU)
+    spoil(monkeypatch, 4, float("nan"))
+    with pytest.raises(Diverged, match=r"training loss is nan at step 2 of epoch 1, lr 0\.05"):
+        training.train_epoch()
+
+
+@pytest.mark.parametrize("fields", [{"ema_decay": 0.9}, {"lookahead_k": 2}, {"ema_decay": 0.9, "lookahead_k": 2}])
+def test_averaged_weights_are_what_is_evaluated_and_exported(fields: dict[str, Any]) -> None:
+    training = Training(recipe(**fields), DATA, CPU)
+    metrics = [training.train_epoch() for _ in range(3)][-1]
+    assert training.evaluated is training.kept is not training.module
+    ours = evaluate(training.kept, DATA.val_images_NHWC, DATA.val_labels_N, normalize=training.normalize, number_format=torch.float32)
+    assert (ours.loss, ours.accuracy) == (metrics.val_loss, metrics.val_accuracy)
+    trained = evaluate(training.module, DATA.val_images_NHWC, DATA.val_labels_N, normalize=training.normalize, number_format=torch.float32)
+    assert trained.loss != metrics.val_loss
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, accuracies: list[float]) -> None:
+    """Let validation say what the test wants."""
+    script = iter(accuracies)
+    monkeypatch.setattr("trainable.training.evaluate", lambda *_, **__: Evaluation(loss=1.0, accuracy=next(script), num_right=0))
+
+
+def test_run_is_over_when_patience_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    scripted(monkeypatch, [0.5, 0.6, 0.6, 0.4, 0.7])
+    training = Training(recipe(patience=2, max_epochs=9), DATA, CPU)
+    seen = []
+    for _ in range(4):
+        assert training.over is None
+        training.train_epoch()
+        seen.append(training.over)
+    assert seen == [None, None, None, "no better val_accuracy in 2 epochs; the best was at epoch 2"]
+    training.save(tmp_path / "checkpoint")
+    again = Training(recipe(patience=2, max_epochs=9), DATA, CPU)
+    again.load(tmp_path / "checkpoint")
+    assert again.over == seen[-1]
+
+
+def test_last_epoch_ends_a_run_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted(monkeypatch, [0.5, 0.4, 0.4])
+    training = Training(recipe(patience=2, max_epochs=3), DATA, CPU)
+    for _ in range(3):
+        training.train_epoch()
+    assert training.over is None
+
+
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_best_weights_are_kept_through_a_checkpoint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ema_decay: float) -> None:
+    config = recipe(keep_best=True, ema_decay=ema_decay)
+    scripted(monkeypatch, [0.5, 0.6, 0.4, 0.6])
+    training = Training(config, DATA, CPU)
+    states = []
+    for epoch in range(4):
+        training.train_epoch()
+        states.append({name: tensor.clone() for name, tensor in training.evaluated.state_dict().items()})
+        training.save(tmp_path / "checkpoint")
+        training = Training(config, DATA, CPU)
+        training.load(tmp_path / "checkpoint")
+        assert training.kept_epoch == [1, 2, 2, 2][epoch]
+    kept = training.kept.state_dict()
+    assert all(torch.equal(kept[name], states[1][name]) for name in kept)
+    assert not torch.equal(kept["head.weight"], states[3]["head.weight"])
+    training.config = config.model_copy(update={"keep_best": False})
+    assert training.kept_epoch == 4
+
+
+def test_peak_memory_begins_anew_with_each_trial() -> None:
+    """On Linux; elsewhere the highest so far goes on."""
+    Training(recipe(), DATA, CPU)
+    if not Path("/proc/self/clear_refs").exists():
+        pytest.skip("only Linux forgets a process's peak")
+    held = torch.ones(2**26)  # 256 MiB
+    high = Training(recipe(), DATA, CPU).train_epoch().peak_memory_bytes
+    del held
+    low = Training(recipe(), DATA, CPU).train_epoch().peak_memory_bytes
+    assert low < high - 2**27
 
 
 def test_single_images_are_refused_where_batch_norm_has_nothing_to_average() -> None:

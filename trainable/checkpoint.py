@@ -1,7 +1,7 @@
 """A checkpoint: a folder that is complete or not there. Nothing in it is unpickled.
 
 model.safetensors   parameters and buffers
-state.pt            the optimizer's memory, loaded with `weights_only`
+state.pt            what the optimizer and others remember, loaded with `weights_only`
 meta.json           format version, epochs trained, hash of the configuration
 """
 
@@ -31,13 +31,14 @@ class Checkpoint:
         epoch: Epochs trained, >= 0.
         config_hash: Says which configuration the state belongs to.
         weights: Parameters and buffers by name.
-        optimizer_state: What the optimizer remembers, by the number of the parameter.
+        memory: What else a run remembers: of the optimizer by the number of the parameter, of Lookahead, the moving average, the best
+            epoch.
     """
 
     epoch: int
     config_hash: str
     weights: dict[str, torch.Tensor]
-    optimizer_state: dict[int, dict[str, Any]]
+    memory: dict[str, Any]
 
 
 def write(folder: Path, checkpoint: Checkpoint) -> None:
@@ -46,7 +47,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     state = io.BytesIO()
-    torch.save(checkpoint.optimizer_state, state)
+    torch.save(checkpoint.memory, state)
     meta = {"version": FORMAT_VERSION, "epoch": checkpoint.epoch, "config_hash": checkpoint.config_hash}
     write_synced(partial / "model.safetensors", pack(checkpoint.weights))
     write_synced(partial / "state.pt", state.getvalue())
@@ -73,7 +74,7 @@ def read(folder: Path, device: torch.device) -> Checkpoint:
             epoch=meta["epoch"],
             config_hash=meta["config_hash"],
             weights=safetensors.torch.load_file(folder / "model.safetensors", device=str(device)),
-            optimizer_state=torch.load(folder / "state.pt", map_location=device, weights_only=True),
+            memory=torch.load(folder / "state.pt", map_location=device, weights_only=True),
         )
     except (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:
         raise CheckpointError(

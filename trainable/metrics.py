@@ -9,9 +9,10 @@ class EpochMetrics:
 
     Attributes:
         epoch: Epochs trained so far, 1-based.
-        val_accuracy: Share of validation images classified right, 0..1.
+        val_accuracy: Share of validation images classified right, 0..1; by the averaged weights where the recipe has them.
         val_loss: Mean cross-entropy over the validation images, in nats.
-        train_accuracy: The same over the training images as they were seen (augmented, while the weights moved).
+        train_accuracy: The same over the training images as they were seen (augmented, while the weights moved); of a mixed image the
+            class with the larger share counts.
         train_loss: Mean loss over the training images as they were seen, in nats.
         lr: Learning rate of the epoch's last step.
         wall_s: Seconds from the epoch's start until it can be reported, evaluation included.

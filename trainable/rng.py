@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-Purpose = Literal["weights", "order", "augment", "dropout"]
+Purpose = Literal["weights", "order", "augment", "mix", "dropout"]
 
 
 def derive(seed: int, epoch: int, purpose: Purpose) -> int:

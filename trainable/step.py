@@ -5,28 +5,38 @@ Shapes: B batch, C channels, H height, W width, K classes.
 
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
 
 from trainable.errors import ModelError
+from trainable.loss import Targets, mean_loss
 from trainable.precision import autocast
 
 
 class TrainStep:
-    """Forward, backward, update."""
+    """Forward and backward, once for each batch of the step; then the update."""
 
-    def __init__(self, module: nn.Module, optimizer: torch.optim.Optimizer, number_format: torch.dtype) -> None:
+    def __init__(
+        self, module: nn.Module, optimizer: torch.optim.Optimizer, number_format: torch.dtype, *, smoothing: float, clip_norm: float
+    ) -> None:
         self._module = module
         self._optimizer = optimizer
         self._number_format = number_format
+        self._smoothing = smoothing
+        self._clip_norm = clip_norm
 
-    def __call__(self, images_BCHW: torch.Tensor, labels_B: torch.Tensor, lr: float) -> tuple[torch.Tensor, torch.Tensor]:
-        """Take the step; return the mean loss and the number of images classified right before it, both still on the device.
+    def __call__(self, images_BCHW: torch.Tensor, targets: Targets, share: float) -> tuple[torch.Tensor, torch.Tensor]:
+        """Add a batch's gradient to the step's.
+
+        Args:
+            images_BCHW: Normalized.
+            targets: What they show.
+            share: How much of the step's images they are, 0..1; 1 where a step is one batch.
+
+        Returns:
+            The mean loss and the number of images classified right, both still on the device.
 
         Raises:
             ModelError: Batch norm cannot train on a batch so small.
         """
-        for group in self._optimizer.param_groups:
-            group["lr"] = lr
         try:
             with autocast(images_BCHW.device, self._number_format):
                 logits_BK = self._module(images_BCHW)
@@ -34,8 +44,15 @@ class TrainStep:
             raise ModelError(
                 f"batch_size: {len(images_BCHW)}, too few for batch norm in this network ({error}); raise batch_size"
             ) from error
-        loss = cross_entropy(logits_BK.float(), labels_B)
-        self._optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = mean_loss(logits_BK.float(), targets, self._smoothing)
+        (loss * share).backward()  # type: ignore[no-untyped-call]
+        return loss.detach(), (logits_BK.detach().argmax(dim=1) == targets.main).sum()
+
+    def update(self, lr: float) -> None:
+        """Move the weights along the gradients that were added up."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = lr
+        if self._clip_norm:
+            nn.utils.clip_grad_norm_(self._module.parameters(), self._clip_norm)
         self._optimizer.step()
-        return loss.detach(), (logits_BK.detach().argmax(dim=1) == labels_B).sum()
+        self._optimizer.zero_grad()
