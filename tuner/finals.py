@@ -14,8 +14,11 @@ from pydantic import ValidationError
 from results import journal, ranking
 from results.history import History, TrialRecord
 from results.storage import Storage
+from search_spaces.errors import dotted
 from search_spaces.overrides import changed
+from search_spaces.refusals import explained
 from search_spaces.sweep import FinalOptions, ResourceOptions, Sweep
+from search_spaces.trial_fields import ELSEWHERE
 from trainable.config.train import TrainConfig
 from tuner import lineage, model_card, shipping
 from tuner.errors import SweepFailed, UsageError
@@ -120,11 +123,11 @@ def final_sweep(sweep: Sweep, record: TrialRecord, options: FinalOptions, resour
     try:
         content = TrainConfig.model_validate(content).model_dump(mode="json", exclude_none=True)
     except ValidationError as error:
-        reasons = "; ".join(f"{'.'.join(map(str, part['loc'])) or 'recipe'}: {part['msg']}" for part in error.errors())
+        reasons = "; ".join(f"{dotted(found.path)}: {found.seen}, {found.required}" for found in explained(error, TrainConfig, content, ()))
         raise UsageError(f"the overrides do not fit trial {record.trial}: {reasons}") from error
     seeds = sorted(set(options.seeds or [content["seed"]]))
     content["seed"] = seeds[0] if len(seeds) == 1 else {"choice": seeds}
-    tree = {name: value for name, value in content.items() if name not in ("data", "max_epochs")}
+    tree = {name: value for name, value in content.items() if name not in ELSEWHERE}
     identity = json.dumps([tree, epochs, content["data"]], sort_keys=True)
     digest = hashlib.sha256(identity.encode()).hexdigest()[:6]
     return Sweep.model_validate(
@@ -172,7 +175,10 @@ def _finish(sweep: Sweep, history: History, record: TrialRecord, plan: Sweep, pl
     """Write what a final is for: the weights of the seed that validation prefers, and the account of it. `metrics.json` comes last."""
     events = list(journal.read(place))
     runs = History.of(events)
-    trained = [run for run in ranking.order(runs) if run.status == "completed" and run.tested is not None]
+    finished = [run for run in runs.trials.values() if run.status == "completed" and run.tested is not None]
+    # By the epoch whose weights were exported; `ranking` compares last epochs.
+    better = plan.objective.sign
+    trained = sorted(finished, key=lambda run: (-better * getattr(lineage.exported(run), plan.objective.metric), run.trial))
     if not trained:
         reasons = "; ".join(f"{run.trial}: {run.status} {run.reason}" for run in runs.trials.values())
         raise SweepFailed(f"final {plan.name} has no run that was trained to the end ({reasons}); see {place.path('journal')}")

@@ -5,11 +5,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from results import ranking
+from results.events import Reported
 from results.history import History, TrialRecord
 from search_spaces.sweep import Sweep
 from tuner import provenance
 
 FORMAT_VERSION = 1
+
+
+def exported(run: TrialRecord) -> Reported:
+    """Return the report of the epoch whose weights a tested run exported: its last one, or its best with `keep_best`."""
+    assert run.tested is not None
+    return run.curve[int(run.tested.metrics.get("epoch", run.epochs))]
 
 
 def metrics(plan: Sweep, best: TrialRecord, runs: Sequence[TrialRecord]) -> dict[str, Any]:
@@ -29,8 +36,8 @@ def metrics(plan: Sweep, best: TrialRecord, runs: Sequence[TrialRecord]) -> dict
         "parameters": best.cost["parameters"],
         "chosen_by": plan.objective.metric,
         "seed": best.config["seed"],
-        "val_accuracy": best.curve[best.epochs].val_accuracy,
-        "val_loss": best.curve[best.epochs].val_loss,
+        "val_accuracy": exported(best).val_accuracy,
+        "val_loss": exported(best).val_loss,
         **best.tested.metrics,
         "test_accuracy_mean": statistics.fmean(accuracies),
         "test_accuracy_sd": statistics.stdev(accuracies) if len(accuracies) > 1 else None,
@@ -39,8 +46,9 @@ def metrics(plan: Sweep, best: TrialRecord, runs: Sequence[TrialRecord]) -> dict
             {
                 "trial": run.trial,
                 "seed": run.config["seed"],
-                "val_accuracy": run.curve[run.epochs].val_accuracy,
-                "val_loss": run.curve[run.epochs].val_loss,
+                "epochs": run.epochs,
+                "val_accuracy": exported(run).val_accuracy,
+                "val_loss": exported(run).val_loss,
                 **(run.tested.metrics if run.tested is not None else {}),
             }
             for run in runs

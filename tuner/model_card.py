@@ -34,7 +34,7 @@ def render(sweep: Sweep, record: TrialRecord, plan: Sweep, metrics: dict[str, An
     recipe = {name: value for name, value in plan.trial.items() if name != "model"}
     return f"""# {plan.name}
 
-A network for {sweep.data.name}, {metrics["parameters"]:,} parameters, trained for {metrics["epochs"]} epochs.
+A network for {sweep.data.name}, {metrics["parameters"]:,} parameters, {_length(metrics)}.
 
 | | accuracy | loss |
 |---|---|---|
@@ -62,3 +62,11 @@ Trial {record.trial} of the sweep {sweep.name} ({len(sweep.trial)} fields, seed 
 
 `lineage.json` names the sweep, the data and the software; `curves.parquet` has every epoch; `metrics.json` every figure.
 """
+
+
+def _length(metrics: dict[str, Any]) -> str:
+    """Return how long the published weights were trained, which may be less than was asked for: patience, best weights kept."""
+    (run,) = (run for run in metrics["runs"] if run["seed"] == metrics["seed"])
+    asked, trained, kept = metrics["epochs"], run["epochs"], run.get("epoch", run["epochs"])
+    text = f"trained for {trained} epochs" if trained == asked else f"trained for {trained} of {asked} epochs, when its patience ran out"
+    return text if kept == trained else f"{text}; the weights are those after epoch {kept}, the best on validation"

@@ -23,6 +23,7 @@ from results.events import EndStatus
 from trainable.config.train import TrainConfig
 from trainable.data.resident import resident
 from trainable.errors import CheckpointError, Diverged, OutOfMemory
+from trainable.memory import give_back
 from trainable.metrics import EpochMetrics
 from trainable.training import Training
 from tuner import shipping
@@ -41,7 +42,7 @@ class WorkOrder:
         root: The sweep's folder, absolute: every node sees it.
         search: Which of the driver's searches the job belongs to.
         threads: Processor threads of the worker.
-        test: Whether the trial is a final: after its last epoch the model is exported and the test split read, once.
+        test: Whether the trial is a final: when it is over the model is exported and the test split read, once.
     """
 
     root: str
@@ -83,7 +84,7 @@ class EpochTrained:
         checkpoint: Folder of the checkpoint written after it, relative to the sweep; None where none was due.
         worker: `host:pid`.
         device: Name of the GPU, or `cpu`.
-        tested: A final's figures on the test split, after its last epoch; else None.
+        tested: A final's figures on the test split, where it is over; else None.
     """
 
     metrics: EpochMetrics
@@ -95,7 +96,7 @@ class EpochTrained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialEnded:
-    """What a worker answers when a trial cannot go on: the fields of the event `Ended`."""
+    """What a worker answers when a trial does not go on, for better or worse: the fields of the event `Ended`."""
 
     status: EndStatus
     reason: str
@@ -117,16 +118,20 @@ class RayTrial(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """Train one epoch, write its checkpoint where one is due, and return an `EpochTrained` or a `TrialEnded` as `outcome`.
 
-        (Ray flattens dictionaries on their way to the scheduler; it leaves other objects alone.)
+        (Ray flattens dictionaries on their way to the scheduler; it leaves other objects alone.) A trial that is out of patience says so
+        when it is asked for one epoch more: its last report is one like any other.
         """
         order = WorkOrder(**self.config["order"])
         started = time.perf_counter()
         try:
             if self._training is None:
                 self._training = _begin(order)
+            if (reason := self._training.over) is not None:
+                self._training = None
+                return {"outcome": TrialEnded(status="completed", reason=reason, log_tail=())}
             metrics = self._training.train_epoch()
             checkpoint = _save(self._training, order)
-            tested = _finish(self._training, order) if order.test and metrics.epoch >= order.until_epoch else None
+            tested = _finish(self._training, order) if order.test and _ends(self._training, order) else None
         except Diverged as error:
             return self._ended("diverged", error)
         except OutOfMemory as error:
@@ -148,6 +153,9 @@ class RayTrial(tune.Trainable):
         lines = traceback.format_exception(error) if status == "failed" else [str(error)]
         tail = "".join(lines).splitlines()[-LOG_TAIL_LINES:]
         reason = (str(error) or type(error).__name__).splitlines()[0]
+        if status == "out_of_memory":
+            error.__traceback__ = None  # its frames hold the trial
+            give_back()
         return {"outcome": TrialEnded(status=status, reason=reason, log_tail=tuple(tail))}
 
 
@@ -174,9 +182,14 @@ def _begin(order: WorkOrder) -> Training:
     return training
 
 
+def _ends(training: Training, order: WorkOrder) -> bool:
+    """Say whether the epoch just trained is the segment's last."""
+    return training.epoch >= order.until_epoch or training.over is not None
+
+
 def _save(training: Training, order: WorkOrder) -> str | None:
     """Write a checkpoint where one is due; return its folder relative to the sweep."""
-    if training.epoch < order.until_epoch and training.epoch % order.checkpoint_epochs:
+    if not _ends(training, order) and training.epoch % order.checkpoint_epochs:
         return None
     name = f"trials/{order.trial}/checkpoints/{training.epoch:06d}.{order.attempt}"
     folder = Path(order.root) / name

@@ -147,7 +147,7 @@ class Search:
         self.record(*events)
 
     def end(self, trial: str, attempt: int, status: EndStatus, reason: str, now: float, log_tail: Sequence[str] = ()) -> None:
-        """End a trial that cannot go on: diverged, out of memory, failed."""
+        """End a trial that does not go on: diverged, out of memory, failed, or completed because its own patience ran out."""
         record = self.history.trials[trial]
         if record.attempt != attempt or trial not in self.history.running:
             return

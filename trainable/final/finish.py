@@ -26,14 +26,15 @@ def finish(training: Training, folder: Path) -> dict[str, float | str]:
         folder: Where the files go; made if absent.
 
     Returns:
-        test_accuracy, test_accuracy_low, test_accuracy_high (0..1), test_loss in nats, test_examples, the test split's fingerprint, and
-        the training split's as train_fingerprint.
+        test_accuracy, test_accuracy_low, test_accuracy_high (0..1), test_loss in nats, test_examples, the test split's fingerprint,
+        the training split's as train_fingerprint, and the epoch after which the network stood as it was exported.
 
     Raises:
         ExportError: The exported files do not compute what the trained network computes.
         DataError: The test images cannot be read, or are not of the kind the network was trained on.
     """
-    export(training.module, training.config, training.data, folder)
+    kept = training.kept
+    export(kept, training.config, training.data, folder)
     weights = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     known = folder / FIGURES
     if known.exists():
@@ -41,8 +42,9 @@ def finish(training: Training, folder: Path) -> dict[str, float | str]:
         if content["weights"] == weights:
             return dict(content["figures"])
     test = open_test_split(training.config.data, training.device)
-    figures = asdict(score(training.module, test, training.data))
+    figures = asdict(score(kept, test, training.data))
     figures |= {"fingerprint": test.fingerprint, "train_fingerprint": training.data.fingerprint}
+    figures |= {"epoch": training.kept_epoch}
     partial = folder / f".{FIGURES}.partial"
     write_synced(partial, json.dumps({"weights": weights, "figures": figures}, indent=2).encode() + b"\n")
     partial.replace(known)
