@@ -14,6 +14,7 @@ import pytest
 
 from results import journal
 from results.events import DriverStopped, Ended, Launched, Reported, Tested
+from results.history import History
 from results.storage import Storage
 
 pytestmark = pytest.mark.ray
@@ -177,6 +178,55 @@ def test_driver_killed_in_the_middle_and_resumed_gives_the_undisturbed_leaderboa
     assert stable(storage) == undisturbed
     reports = [(event.trial, event.epoch) for event in journal.read(storage) if isinstance(event, Reported)]
     assert len(reports) == len(set(reports))
+
+
+UNINTERRUPTED = """
+import json, sys
+import torch
+from dataclasses import asdict
+from trainable.config.train import TrainConfig
+from trainable.data.resident import resident
+from trainable.training import Training
+
+torch.set_num_threads(1)
+config = TrainConfig.model_validate_json(sys.argv[1])
+training = Training(config, resident(config.data, torch.device("cpu")), torch.device("cpu"))
+print(json.dumps([asdict(training.train_epoch()) for _ in range(config.max_epochs)]))
+"""
+
+
+def test_trial_of_several_segments_equals_an_uninterrupted_one_to_the_bit(folder: Path) -> None:
+    recipe = {"optimizer": "nadam", "schedule": "onecycle", "ema_decay": 0.9, "lookahead_k": 4, "mixup": 0.2, "cutmix": 1.0}
+    recipe |= {"accumulation": 2, "dropout": 0.2, "label_smoothing": 0.1, "clip_norm": 1.0, "keep_best": True, "patience": 50}
+    options = [option for name, value in recipe.items() for option in ("-s", f"trial.{name}={value}".replace("True", "true"))]
+    call(folder, "run", "tiny.yaml", "-s", "resources.workers=2", "-s", "trial.augment={crop: 1}", *options)
+    history = History.of(journal.read(Storage(folder / "runs" / "tiny")))
+    record = next(record for record in history.trials.values() if record.status == "completed")
+    assert len(record.attempts) == 3
+    done = subprocess.run(
+        [sys.executable, "-c", UNINTERRUPTED, json.dumps(record.config)],
+        env=environment(folder), capture_output=True, text=True, timeout=300, check=True,
+    )  # fmt: skip
+    figures = ("epoch", "val_accuracy", "val_loss", "train_accuracy", "train_loss", "lr")
+    expected = [tuple(epoch[name] for name in figures) for epoch in json.loads(done.stdout)]
+    assert [tuple(getattr(report, name) for name in figures) for report in record.curve.values()] == expected
+
+
+def test_final_that_is_out_of_patience_is_tested_with_its_best_weights(folder: Path) -> None:
+    call(folder, "run", "tiny.yaml", "-s", "search.trials=1", "-s", "scheduler={none: {max_epochs: 2}}", "-s", "trial.optimizer=adam")
+    options = ("-s", "patience=2", "-s", "keep_best=true", "-s", "lr=0.03", "--epochs", "60", "--seed", "1", "--seed", "2")
+    (final,) = json.loads(call(folder, "promote", "tiny", *options, "-o", "json").stdout)
+    storage = Storage(folder / final["folder"])
+    history = History.of(journal.read(storage))
+    for run, record in zip(sorted(final["runs"], key=lambda run: run["trial"]), history.trials.values(), strict=True):
+        assert record.status == "completed"
+        assert record.epochs < 60
+        assert record.reason == f"no better val_accuracy in 2 epochs; the best was at epoch {record.epochs - 2}"
+        assert run["epochs"] == record.epochs
+        assert run["epoch"] == record.epochs - 2
+        assert run["val_accuracy"] == max(report.val_accuracy for report in record.curve.values())
+    assert final["val_accuracy"] == max(run["val_accuracy"] for run in final["runs"])
+    assert "after epoch" in storage.read("README.md").decode()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
