@@ -1,3 +1,4 @@
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -336,3 +337,24 @@ def test_checkpoint_holds_no_code(tmp_path: Path) -> None:
     torch.save({0: {"step": Evil()}}, folder / "state.pt")
     with pytest.raises(CheckpointError):
         Training(recipe(), DATA, CPU).load(folder)
+
+
+def test_repeats_show_each_image_so_many_times_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = random_data(num_train=32)
+    seen: list[torch.Tensor] = []
+    step = TrainStep.__call__
+    monkeypatch.setattr(TrainStep, "__call__", lambda self, images, *rest: (seen.append(images), step(self, images, *rest))[1])
+    training = Training(recipe(augment={"repeats": 3}), data, CPU)
+    metrics = training.train_epoch()
+    shown = Counter(image.numpy().tobytes() for image in torch.cat(seen).contiguous())
+    assert set(shown.values()) == {3}
+    assert len(shown) == 32
+    assert metrics.epoch == 1
+
+
+def test_without_normalization_pixels_are_scaled_to_one_everywhere() -> None:
+    training = Training(recipe(normalize=False), DATA, CPU)
+    images = DATA.val_images_NHWC
+    assert torch.equal(training.normalize(images), images.permute(0, 3, 1, 2) / 255)
+    assert (training.data.mean, training.data.std) == ((0.0,), (255.0,))  # what is exported with the network
+    assert training.train_epoch().train_loss != Training(recipe(), DATA, CPU).train_epoch().train_loss

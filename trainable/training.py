@@ -10,6 +10,7 @@ Shapes: B images of a batch, S batches of an epoch, N images, H height, W width,
 import copy
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -65,7 +66,7 @@ class Training:
         """Build the network with its initial weights; they depend on the seed alone, not on the device.
 
         Raises:
-            DataError: A batch is larger than the training data, or all images are of one class.
+            DataError: A batch is larger than the training data, all images are of one class, or too small for an alteration.
             ModelError: The network cannot work on images of this size.
             OutOfMemory: The network does not fit.
         """
@@ -73,7 +74,9 @@ class Training:
         give_back()
         reset_peak(device)
         self.config = config
-        self.data = data
+        # Without normalization pixels are scaled to 0..1, here and in whatever is made of this data later: evaluation, export.
+        channels = data.image[0]
+        self.data = data if config.normalize else replace(data, mean=(0.0,) * channels, std=(255.0,) * channels)
         self.device = device
         self.epoch = 0
         with rng.seeded(config.seed, 0, "weights", torch.device("cpu")):
@@ -92,9 +95,9 @@ class Training:
         )
         self._ema = Ema(self.module, decay=config.ema_decay) if config.ema_decay else None
         self._best = Best(metric=config.metric, keep=config.keep_best)
-        self._augment = Augment(config.augment)
+        self._augment = Augment(config.augment, image=data.image, mean=data.mean, device=device)
         self._mix = Mix(config)
-        self.normalize = Normalize(data.mean, data.std, device)
+        self.normalize = Normalize(self.data.mean, self.data.std, device)
 
     @property
     def evaluated(self) -> nn.Module:
@@ -222,9 +225,8 @@ class Training:
 
         The last batch may be smaller, the last step may have fewer batches. A single image, too few for batch norm, sits this epoch out.
         """
-        order_N = torch.randperm(
-            len(self.data.train_labels_N), generator=rng.generator(self.config.seed, epoch, "order", torch.device("cpu"))
-        )
+        num_images, ordering = len(self.data.train_labels_N), rng.generator(self.config.seed, epoch, "order", torch.device("cpu"))
+        order_N = torch.randperm(num_images * self.config.augment.repeats, generator=ordering) % num_images
         batches = torch.split(order_N.to(self.device), self.config.batch_size)
         if len(batches) > 1 and len(batches[-1]) == 1 < self.config.batch_size:
             batches = batches[:-1]

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from trainable.config.base import Frozen
 
@@ -32,7 +32,51 @@ class DataConfig(Frozen):
 
 
 class AugmentConfig(Frozen):
-    """Random alterations of training images; validation and test images are never altered."""
+    """Random alterations of training images, each image with its own draw; validation and test images are never altered.
 
+    They are applied in the order of the fields. All are off by default.
+    """
+
+    repeats: int = Field(
+        default=1, ge=1, le=1000, description="Altered versions of each image in one epoch, which becomes so many times as long."
+    )
+    five_crop: int = Field(
+        default=0,
+        ge=0,
+        le=1024,
+        description="Cut a square of so many pixels from a corner or the centre, drawn from the five, and enlarge it again; 0 is off.",
+    )
     crop: int = Field(default=0, ge=0, le=64, description="Pad by so many pixels on each side, then crop back at random; 0 is off.")
+    crop_border: Literal["zero", "reflect"] = Field(default="zero", description="What `crop` pads with: black, or the image mirrored.")
     flip: bool = Field(default=False, description="Mirror left to right with probability 1/2.")
+    vertical_flip: bool = Field(default=False, description="Mirror top to bottom with probability 1/2.")
+    brightness: float = Field(default=0.0, ge=0.0, le=1.0, description="Multiply by a factor drawn from 1 - x to 1 + x; 0 is off.")
+    contrast: float = Field(
+        default=0.0, ge=0.0, le=1.0, description="Move away from the image's mean grey by a factor from 1 - x to 1 + x; 0 is off."
+    )
+    saturation: float = Field(
+        default=0.0, ge=0.0, le=1.0, description="Move each pixel away from its own grey by a factor from 1 - x to 1 + x; 0 is off."
+    )
+    grayscale: float = Field(default=0.0, ge=0.0, le=1.0, description="Probability of an image in shades of grey.")
+    blur: float = Field(default=0.0, ge=0.0, le=1.0, description="Probability of a Gaussian blur.")
+    blur_kernel: int = Field(default=3, ge=3, le=31, description="Pixels that a blur looks at along each axis, odd.")
+    blur_sigma: float = Field(
+        default=2.0, ge=0.1, le=32.0, description="Widest blur, in pixels: its standard deviation is drawn from 0.1 to this."
+    )
+    cutout: int = Field(
+        default=0, ge=0, le=1024, description="Cover a square of so many pixels with the mean pixel; part may lie outside; 0 is off."
+    )
+    erasing: float = Field(
+        default=0.0, ge=0.0, le=1.0, description="Probability of covering a rectangle, 2 to 33 % of the image, with the mean pixel."
+    )
+
+    @model_validator(mode="after")
+    def _fields_agree(self) -> "AugmentConfig":
+        if self.blur_kernel % 2 == 0:
+            raise ValueError(f"blur_kernel is {self.blur_kernel}, must be odd so that it has a centre")
+        if self.crop_border != "zero" and not self.crop:
+            raise ValueError(f"crop_border is {self.crop_border}, must be left out where crop is 0, which pads nothing")
+        for name in ("blur_kernel", "blur_sigma"):
+            if not self.blur and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} is {getattr(self, name)}, must be left out where blur is 0, which blurs nothing")
+        return self

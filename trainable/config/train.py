@@ -82,6 +82,9 @@ class TrainConfig(Frozen):
     patience: int = Field(default=0, ge=0, le=1_000_000, description="Epochs without a better metric that end the run; 0 is off.")
     keep_best: bool = Field(default=False, description="Whether a final exports the weights of its best epoch instead of its last.")
 
+    normalize: bool = Field(
+        default=True, description="Subtract the mean pixel and divide by the standard deviation; without it pixels are scaled to 0..1."
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="Number format of the forward pass; auto takes bfloat16 where the hardware computes in it."
     )
