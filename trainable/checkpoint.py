@@ -32,7 +32,7 @@ class Checkpoint:
         config_hash: Says which configuration the state belongs to.
         weights: Parameters and buffers by name.
         memory: What else a run remembers: of the optimizer by the number of the parameter, of Lookahead, the moving average, the best
-            epoch.
+            epoch, the gradient scaler.
     """
 
     epoch: int

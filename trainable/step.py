@@ -8,20 +8,25 @@ from torch import nn
 
 from trainable.errors import ModelError
 from trainable.loss import Targets, mean_loss
-from trainable.precision import autocast
+from trainable.precision import NumberFormat, autocast, gradient_scaler
 
 
 class TrainStep:
-    """Forward and backward, once for each batch of the step; then the update."""
+    """Forward and backward, once for each batch of the step; then the update.
+
+    Attributes:
+        scaler: Scales the gradients in float16; its state is part of a run.
+    """
 
     def __init__(
-        self, module: nn.Module, optimizer: torch.optim.Optimizer, number_format: torch.dtype, *, smoothing: float, clip_norm: float
+        self, module: nn.Module, optimizer: torch.optim.Optimizer, number_format: NumberFormat, *, smoothing: float, clip_norm: float
     ) -> None:
         self._module = module
         self._optimizer = optimizer
         self._number_format = number_format
         self._smoothing = smoothing
         self._clip_norm = clip_norm
+        self.scaler = gradient_scaler(next(module.parameters()).device, number_format)
 
     def __call__(self, images_BCHW: torch.Tensor, targets: Targets, share: float) -> tuple[torch.Tensor, torch.Tensor]:
         """Add a batch's gradient to the step's.
@@ -45,7 +50,7 @@ class TrainStep:
                 f"batch_size: {len(images_BCHW)}, too few for batch norm in this network ({error}); raise batch_size"
             ) from error
         loss = mean_loss(logits_BK.float(), targets, self._smoothing)
-        (loss * share).backward()  # type: ignore[no-untyped-call]
+        self.scaler.scale(loss * share).backward()  # type: ignore[no-untyped-call]
         return loss.detach(), (logits_BK.detach().argmax(dim=1) == targets.main).sum()
 
     def update(self, lr: float) -> None:
@@ -53,6 +58,8 @@ class TrainStep:
         for group in self._optimizer.param_groups:
             group["lr"] = lr
         if self._clip_norm:
+            self.scaler.unscale_(self._optimizer)
             nn.utils.clip_grad_norm_(self._module.parameters(), self._clip_norm)
-        self._optimizer.step()
+        self.scaler.step(self._optimizer)
+        self.scaler.update()
         self._optimizer.zero_grad()

@@ -31,7 +31,7 @@ from trainable.lookahead import Lookahead
 from trainable.memory import give_back, is_out_of_memory, peak_bytes, reset_peak, says_out_of_memory
 from trainable.metrics import EpochMetrics
 from trainable.normalize import Normalize
-from trainable.precision import number_format
+from trainable.precision import float32_products, number_format
 from trainable.schedules import lr_at
 from trainable.step import TrainStep
 
@@ -67,7 +67,7 @@ class Training:
 
         Raises:
             DataError: A batch is larger than the training data, all images are of one class, or too small for an alteration.
-            ModelError: The network cannot work on images of this size.
+            ModelError: The network cannot work on images of this size, or the device does not train in the number format.
             OutOfMemory: The network does not fit.
         """
         _refuse_data_to_learn_nothing_from(config, data)
@@ -148,7 +148,7 @@ class Training:
         mixing = rng.generator(config.seed, epoch, "mix", self.device)
         num_done = 0
         self.module.train()
-        with rng.seeded(config.seed, epoch, "dropout", self.device):
+        with rng.seeded(config.seed, epoch, "dropout", self.device), float32_products(self.number_format):
             for step, batches in enumerate(steps):
                 lr = lr_at(config, self.epoch * len(steps) + step, len(steps))
                 num_images = sum(len(rows_B) for rows_B in batches)
@@ -217,7 +217,8 @@ class Training:
 
     def _stateful(self) -> dict[str, Stateful]:
         """Return what a checkpoint holds besides weights and optimizer, by name."""
-        parts: dict[str, Stateful | None] = {"lookahead": self._lookahead, "ema": self._ema, "best": self._best}
+        scaler = self._step.scaler if self._step.scaler.is_enabled() else None
+        parts: dict[str, Stateful | None] = {"lookahead": self._lookahead, "ema": self._ema, "best": self._best, "scaler": scaler}
         return {name: part for name, part in parts.items() if part is not None}
 
     def _steps(self, epoch: int) -> list[tuple[torch.Tensor, ...]]:

@@ -85,8 +85,10 @@ class TrainConfig(Frozen):
     normalize: bool = Field(
         default=True, description="Subtract the mean pixel and divide by the standard deviation; without it pixels are scaled to 0..1."
     )
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        default="auto", description="Number format of the forward pass; auto takes bfloat16 where the hardware computes in it."
+    precision: Literal["auto", "float32", "tf32", "bfloat16", "float16"] = Field(
+        default="auto",
+        description="Number format of the forward pass; auto takes bfloat16 where the hardware computes in it. "
+        "tf32 is float32 on a CPU; float16 scales its gradients, and needs a GPU.",
     )
     seed: int = Field(default=0, ge=0, lt=2**32, description="Seed of the weights, the order of images and the augmentation.")
 

@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 
 from trainable.data.resident import TrainingData
@@ -51,7 +50,7 @@ def score(module: nn.Module, test: TestData, data: TrainingData) -> Scores:
     if (highest := int(test.labels_N.max())) >= data.num_classes:
         raise DataError(f"the test split has label {highest}, the training split {data.num_classes} classes; mend the test files")
     normalize = Normalize(data.mean, data.std, test.images_NHWC.device)
-    evaluation = evaluate(module, test.images_NHWC, test.labels_N, normalize=normalize, number_format=torch.float32)
+    evaluation = evaluate(module, test.images_NHWC, test.labels_N, normalize=normalize, number_format="float32")
     low, high = wilson_interval(evaluation.num_right, len(test.labels_N))
     return Scores(evaluation.accuracy, low, high, evaluation.loss, len(test.labels_N))
 
