@@ -20,6 +20,7 @@ import torch
 from ray import tune
 
 from results.events import EndStatus
+from trainable.allocator import keep_freed_memory
 from trainable.config.train import TrainConfig
 from trainable.data.resident import resident
 from trainable.errors import CheckpointError, Diverged, OutOfMemory
@@ -165,6 +166,7 @@ def _begin(order: WorkOrder) -> Training:
     Where the checkpoint is gone or damaged the trial starts again: the same epochs come out, and the journal takes them as repeated.
     """
     torch.set_num_threads(order.threads)
+    keep_freed_memory()
     config = TrainConfig.model_validate(order.config)
     shipping.unpack(config.model, Path(order.root))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
