@@ -1,0 +1,293 @@
+"""How fast a trial trains, input included, beside the plain tutorial loop; and what an epoch's time is spent on.
+
+    python -m benchmarks.trial_speed [--channels 8 16 64] [--batch-sizes 16 64 128 256] [--repeats 3] [--output record.json]
+
+The tutorial loop: PIL images, torchvision's transforms, a DataLoader in the same process, float32, contiguous tensors. Ours: `Training`
+with the same network, recipe (SGD, momentum 0.9) and alterations (crop 4, flip, normalize), precision auto. Both sides run in one go, in
+turn, each in a process of its own (ours sets its memory allocator as a worker does), after a round that is not counted. A round trains
+a few batches of CIFAR-10, from the folder in SHORTLIST_DATASETS, or of generated images where there is none.
+
+On a CPU, one thread is used and processor time is measured: it leaves out what other programs on the machine take. On a GPU (not yet
+measured) it is wall time, and no shares are given.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from PIL import Image
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+import trainable.training
+from trainable import family
+from trainable.allocator import keep_freed_memory
+from trainable.config.data import DataConfig
+from trainable.config.train import TrainConfig
+from trainable.data.resident import TrainingData, resident
+from trainable.training import Training
+from tuner import provenance
+
+# Channels -> blocks, and images of one round: a few batches, some seconds for the tutorial loop.
+NETWORKS = {8: ((1, 1, 1), 2048), 16: ((1, 1, 1), 1024), 64: ((3, 3, 3), 256)}
+EPOCH_IMAGES = 45_000  # CIFAR-10 with a tenth held out: what the time of a checkpoint is compared with
+VALIDATION = 1 / 9  # validation images for each training image, in that division
+CLOCKS = {"cpu": time.process_time, "cuda": time.perf_counter}
+DATASETS = Path(os.environ.get("SHORTLIST_DATASETS", Path(__file__).parents[2] / "shared" / "datasets"))
+
+
+class Pictures(Dataset[tuple[torch.Tensor, int]]):
+    """The training images as a tutorial reads them."""
+
+    def __init__(self, data: TrainingData) -> None:
+        self._images = data.train_images_NHWC.cpu().numpy()
+        self._labels = data.train_labels_N.tolist()
+        steps = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip(), transforms.ToTensor()]
+        statistics_of_one = [[value / 255 for value in values] for values in (data.mean, data.std)]
+        self._alter = transforms.Compose([*steps, transforms.Normalize(*statistics_of_one)])
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __getitem__(self, row: int) -> tuple[torch.Tensor, int]:
+        return self._alter(Image.fromarray(self._images[row])), self._labels[row]
+
+
+def tutorial(config: TrainConfig, data: TrainingData, device: torch.device) -> Callable[[], None]:
+    """Return what trains one epoch as tutorials do."""
+    module = family.build(config.model, image=data.image, num_classes=data.num_classes, dropout=0.0).to(device)
+    optimizer = torch.optim.SGD(module.parameters(), lr=config.lr, momentum=0.9)
+    loader = DataLoader(Pictures(data), batch_size=config.batch_size, shuffle=True)
+
+    def train_epoch() -> None:
+        total = 0.0
+        for images, labels in loader:
+            optimizer.zero_grad()
+            loss = cross_entropy(module(images.to(device)), labels.to(device))
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+
+    return train_epoch
+
+
+class Shares:
+    """Seconds of each part of our loop; a part inside another counts as the outer one."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._clock = clock
+        self._inside: str | None = None
+        self._started = 0.0
+
+    def begin(self, part: str) -> None:
+        """Note that a part starts, unless another is under way."""
+        if self._inside is None:
+            self._inside, self._started = part, self._clock()
+
+    def end(self, part: str) -> None:
+        """Add what the part took, if it is the one under way."""
+        if self._inside == part:
+            self.seconds[part] += self._clock() - self._started
+            self._inside = None
+
+    def timed(self, part: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the same work, timed as a part."""
+
+        def timed_work(*args: Any, **kwargs: Any) -> Any:
+            self.begin(part)
+            try:
+                return work(*args, **kwargs)
+            finally:
+                self.end(part)
+
+        return timed_work
+
+
+@contextmanager
+def watched(training: Training, shares: Shares) -> Iterator[None]:
+    """Time the parts of a training from outside: the loop itself is the one that production runs."""
+    optimizer = training._optimizer
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(training, "_augment", shares.timed("data", training._augment)))
+        stack.enter_context(patch.object(training, "normalize", shares.timed("data", training.normalize)))
+        stack.enter_context(patch.object(trainable.training, "evaluate", shares.timed("evaluation", trainable.training.evaluate)))
+        stack.enter_context(patch.object(torch.Tensor, "backward", shares.timed("backward", torch.Tensor.backward)))
+        for hook in (
+            training.module.register_forward_pre_hook(lambda *_: shares.begin("forward")),
+            training.module.register_forward_hook(lambda *_: shares.end("forward")),
+            optimizer.register_step_pre_hook(lambda *_: shares.begin("optimizer")),
+            optimizer.register_step_post_hook(lambda *_: shares.end("optimizer")),
+        ):
+            stack.callback(hook.remove)
+        yield
+
+
+@lru_cache(maxsize=1)
+def tutorial_in_progress(channels: int, batch_size: int, device: torch.device) -> Callable[[], None]:
+    """Return the tutorial side, begun once for all rounds."""
+    torch.set_num_threads(1)
+    return tutorial(recipe(channels, batch_size), pictures(NETWORKS[channels][1], device)[0], device)
+
+
+def tutorial_seconds(channels: int, batch_size: int, device: torch.device) -> float:
+    """Train one round of the tutorial side; runs in its own process."""
+    return seconds(tutorial_in_progress(channels, batch_size, device), device)
+
+
+def measure(channels: int, batch_size: int, repeats: int, device: torch.device, other: ProcessPoolExecutor) -> dict[str, Any]:
+    """Train both sides in turn; return images per second, their ratio, and where our time goes."""
+    blocks, num_images = NETWORKS[channels]
+    training = Training(recipe(channels, batch_size), pictures(num_images, device)[0], device)
+    shares = Shares(CLOCKS[device.type])
+    rates: dict[str, list[float]] = {"ours": [], "tutorial": []}
+    spent: dict[str, list[float]] = defaultdict(list)
+    for number in range(repeats + 1):
+        shares.seconds.clear()
+        with watched(training, shares):
+            ours_s = seconds(training.train_epoch, device)
+        tutorial_s = other.submit(tutorial_seconds, channels, batch_size, device).result()
+        with tempfile.TemporaryDirectory() as folder:
+            saving_s = seconds(lambda folder=folder: training.save(Path(folder) / "checkpoint"), device)  # type: ignore[misc]
+        if number == 0:
+            continue
+        rates["ours"].append(num_images / (ours_s - shares.seconds["evaluation"]))
+        rates["tutorial"].append(num_images / tutorial_s)
+        parts = {"checkpoint": saving_s * num_images / EPOCH_IMAGES, **shares.seconds}
+        parts["rest"] = ours_s - sum(shares.seconds.values())
+        total_s = sum(parts.values())
+        for part, part_s in parts.items():
+            spent[part].append(part_s / total_s)
+        spent["beside_the_network"].append(1 - (parts["forward"] + parts["backward"]) / total_s)
+    ratios = [ours / tutorial for ours, tutorial in zip(rates["ours"], rates["tutorial"], strict=True)]
+    return {
+        "blocks": blocks,
+        "channels": channels,
+        "batch_size": batch_size,
+        "precision": training.number_format,
+        "ours_images_per_s": summary(rates["ours"]),
+        "tutorial_images_per_s": summary(rates["tutorial"]),
+        "ratio": summary(ratios),
+        "shares_of_our_epoch": {part: summary(values) for part, values in spent.items()} if device.type == "cpu" else None,
+    }
+
+
+def seconds(work: Callable[[], object], device: torch.device) -> float:
+    """Return what a piece of work takes; a GPU is waited for."""
+    clock = CLOCKS[device.type]
+    started = clock()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return clock() - started
+
+
+def summary(values: list[float]) -> dict[str, float]:
+    return {"mean": round(statistics.fmean(values), 4), "sd": round(statistics.stdev(values), 4), "n": len(values)}
+
+
+def recipe(channels: int, batch_size: int) -> TrainConfig:
+    return TrainConfig.model_validate(
+        {
+            "model": {"family": "resnet", "blocks": NETWORKS[channels][0], "channels": channels},
+            "data": {"name": "cifar10"},
+            "augment": {"crop": 4, "flip": True},
+            "batch_size": batch_size,
+            "lr": 0.01,
+            "max_epochs": 1000,
+        }
+    )
+
+
+def pictures(num_images: int, device: torch.device) -> tuple[TrainingData, str]:
+    """Return CIFAR-10 where the folder is there, else noise of its shape; and which of the two."""
+    folder = DATASETS / "cifar10-jpeg"
+    num_val = round(num_images * VALIDATION)
+    if folder.is_dir():
+        return resident(DataConfig(name="parquet", path=str(folder), validation=num_val, train_examples=num_images), device), "CIFAR-10"
+    generator = torch.Generator().manual_seed(0)
+    images_NHWC = torch.randint(0, 256, (num_images + num_val, 32, 32, 3), dtype=torch.uint8, generator=generator).to(device)
+    labels_N = torch.randint(0, 10, (num_images + num_val,), generator=generator).to(device)
+    data = TrainingData(
+        train_images_NHWC=images_NHWC[:num_images],
+        train_labels_N=labels_N[:num_images],
+        val_images_NHWC=images_NHWC[num_images:],
+        val_labels_N=labels_N[num_images:],
+        mean=(127.5,) * 3,
+        std=(73.9,) * 3,
+        class_names=tuple("0123456789"),
+        fingerprint="generated",
+    )
+    return data, "generated images"
+
+
+def in_words(row: dict[str, Any]) -> str:
+    """Return the figures of one network and batch size in a line."""
+    line = f"{row['channels']:3} channels, batch {row['batch_size']:3}: {row['ours_images_per_s']['mean']:7.1f} images/s, "
+    line += f"{row['ratio']['mean']:.2f} (sd {row['ratio']['sd']:.2f}) times the tutorial loop"
+    if row["shares_of_our_epoch"]:
+        line += f", {row['shares_of_our_epoch']['beside_the_network']['mean']:.1%} beside the network"
+    return line
+
+
+def hardware(device: torch.device) -> str:
+    """Return what computes, in words; no name of a machine."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    fields = {key.strip(): value for key, _, value in (line.partition(": ") for line in lines)}
+    flags = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in fields.get("flags", "").split()]
+    return f"{fields.get('model name', platform.machine())}, 1 thread, {' '.join(flags)}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--channels", type=int, nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[16, 64, 128, 256])
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args()
+    if options.repeats < 2:
+        parser.error(f"--repeats: {options.repeats}, must be at least 2, for a standard deviation")
+    device = torch.device(options.device)
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    rows = []
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
+        for channels in options.channels:
+            for batch_size in options.batch_sizes:
+                rows.append(row := measure(channels, batch_size, options.repeats, device, other))
+                print(in_words(row), file=sys.stderr, flush=True)
+    record = {
+        "measured": "processor time" if device.type == "cpu" else "wall time",
+        "images": pictures(1000, device)[1],
+        "hardware": hardware(device),
+        "commit": provenance.commit(),
+        "versions": provenance.versions(),
+        "networks": rows,
+    }
+    text = json.dumps(record, indent=2)
+    print(text)
+    if options.output:
+        options.output.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
