@@ -14,6 +14,8 @@ M_TRIM_THRESHOLD = -1
 M_MMAP_THRESHOLD = -3
 # Pieces up to this size are taken from the heap, and so much may lie free at its end: more than a step of the largest network here.
 KEPT_BYTES = 2**30
+# The largest piece that glibc before 2.35 may be told to take from the heap.
+OLD_KEPT_BYTES = 2**25
 
 
 def keep_freed_memory() -> None:
@@ -27,5 +29,6 @@ def keep_freed_memory() -> None:
     if not all(hasattr(library, name) for name in ("gnu_get_libc_version", "mallopt", "malloc_trim")):
         return
     library.malloc_trim(0)
-    library.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
+    if not library.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES):
+        library.mallopt(M_MMAP_THRESHOLD, OLD_KEPT_BYTES)
     library.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)

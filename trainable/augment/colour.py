@@ -42,9 +42,9 @@ def brightness(images_BHWC: torch.Tensor, factors_B: torch.Tensor) -> torch.Tens
 
 def contrast(images_BHWC: torch.Tensor, factors_B: torch.Tensor) -> torch.Tensor:
     """Move each float32 image away from its mean grey (factor > 1) or towards it (factor < 1)."""
-    images_BP = images_BHWC.flatten(1)
     means_B = _grey(images_BHWC).view(len(images_BHWC), -1).mean(dim=1)
-    return torch.lerp(means_B[:, None].expand_as(images_BP), images_BP, factors_B[:, None]).clamp_(0.0, 255.0).view(images_BHWC.shape)
+    moved_BP = (images_BHWC.flatten(1) * factors_B[:, None]).add_(((1.0 - factors_B) * means_B)[:, None])
+    return moved_BP.clamp_(0.0, 255.0).view(images_BHWC.shape)
 
 
 def saturation(images_BHWC: torch.Tensor, factors_B: torch.Tensor) -> torch.Tensor:
