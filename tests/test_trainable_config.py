@@ -35,6 +35,19 @@ def test_field_that_came_later_counts_only_where_it_is_not_at_its_default(field:
     assert TrainConfig.model_validate_json(changed.model_dump_json()) == changed
 
 
+@pytest.mark.parametrize(
+    ("field", "default", "other"),
+    [("repeats", 1, 2), ("five_crop", 0, 6), ("vertical_flip", False, True), ("brightness", 0.0, 0.1), ("contrast", 0.0, 0.1),
+     ("saturation", 0.0, 0.1), ("grayscale", 0.0, 0.1), ("blur", 0.0, 0.1), ("cutout", 0, 4), ("erasing", 0.0, 0.1)],
+)  # fmt: skip
+def test_alteration_that_came_later_counts_only_where_it_is_on(field: str, default: object, other: object) -> None:
+    assert make(augment={field: default}, normalize=True).hash() == make().hash()
+    changed = make(augment={field: other})
+    assert changed.hash() != make().hash()
+    assert TrainConfig.model_validate_json(changed.model_dump_json()) == changed
+    assert make(normalize=False).hash() != make().hash()
+
+
 def test_family_is_resnet_where_none_is_named_and_builder_beside_one() -> None:
     assert make().model.family == "resnet"
     assert make(model=BUILDER).model.family == "builder"

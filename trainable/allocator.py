@@ -19,16 +19,12 @@ OLD_KEPT_BYTES = 2**25
 
 
 def keep_freed_memory() -> None:
-    """Give back to the system what lies free now, then let the allocator keep what is freed from here on.
-
-    For the start of a trial. Where the C library is another than glibc nothing happens.
-    """
+    """Let the allocator keep what is freed from here on, but for what `memory.give_back` returns; glibc only, elsewhere nothing happens."""
     if not sys.platform.startswith("linux"):
         return
     library = ctypes.CDLL(None)
-    if not all(hasattr(library, name) for name in ("gnu_get_libc_version", "mallopt", "malloc_trim")):
+    if not all(hasattr(library, name) for name in ("gnu_get_libc_version", "mallopt")):
         return
-    library.malloc_trim(0)
     if not library.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES):
         library.mallopt(M_MMAP_THRESHOLD, OLD_KEPT_BYTES)
     library.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)

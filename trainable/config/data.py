@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from trainable.config.base import Frozen
+from trainable.config.base import Frozen, later
 
 DATASETS = ("digits", "cifar10", "parquet")
 
@@ -37,37 +37,33 @@ class AugmentConfig(Frozen):
     They are applied in the order of the fields. All are off by default.
     """
 
-    repeats: int = Field(
-        default=1, ge=1, le=1000, description="Altered versions of each image in one epoch, which becomes so many times as long."
-    )
-    five_crop: int = Field(
-        default=0,
+    repeats: int = later(1, ge=1, le=1000, description="Altered versions of each image in one epoch, which becomes so many times as long.")
+    five_crop: int = later(
+        0,
         ge=0,
         le=1024,
         description="Cut a square of so many pixels from a corner or the centre, drawn from the five, and enlarge it again; 0 is off.",
     )
     crop: int = Field(default=0, ge=0, le=64, description="Pad by so many pixels on each side, then crop back at random; 0 is off.")
-    crop_border: Literal["zero", "reflect"] = Field(default="zero", description="What `crop` pads with: black, or the image mirrored.")
+    crop_border: Literal["zero", "reflect"] = later("zero", description="What `crop` pads with: black, or the image mirrored.")
     flip: bool = Field(default=False, description="Mirror left to right with probability 1/2.")
-    vertical_flip: bool = Field(default=False, description="Mirror top to bottom with probability 1/2.")
-    brightness: float = Field(default=0.0, ge=0.0, le=1.0, description="Multiply by a factor drawn from 1 - x to 1 + x; 0 is off.")
-    contrast: float = Field(
-        default=0.0, ge=0.0, le=1.0, description="Move away from the image's mean grey by a factor from 1 - x to 1 + x; 0 is off."
+    vertical_flip: bool = later(False, description="Mirror top to bottom with probability 1/2.")
+    brightness: float = later(0.0, ge=0.0, le=1.0, description="Multiply by a factor drawn from 1 - x to 1 + x; 0 is off.")
+    contrast: float = later(
+        0.0, ge=0.0, le=1.0, description="Move away from the image's mean grey by a factor from 1 - x to 1 + x; 0 is off."
     )
-    saturation: float = Field(
-        default=0.0, ge=0.0, le=1.0, description="Move each pixel away from its own grey by a factor from 1 - x to 1 + x; 0 is off."
+    saturation: float = later(
+        0.0, ge=0.0, le=1.0, description="Move each pixel away from its own grey by a factor from 1 - x to 1 + x; 0 is off."
     )
-    grayscale: float = Field(default=0.0, ge=0.0, le=1.0, description="Probability of an image in shades of grey.")
-    blur: float = Field(default=0.0, ge=0.0, le=1.0, description="Probability of a Gaussian blur.")
-    blur_kernel: int = Field(default=3, ge=3, le=31, description="Pixels that a blur looks at along each axis, odd.")
-    blur_sigma: float = Field(
-        default=2.0, ge=0.1, le=32.0, description="Widest blur, in pixels: its standard deviation is drawn from 0.1 to this."
+    grayscale: float = later(0.0, ge=0.0, le=1.0, description="Probability of an image in shades of grey.")
+    blur: float = later(0.0, ge=0.0, le=1.0, description="Probability of a Gaussian blur.")
+    blur_kernel: int = later(3, ge=3, le=31, description="Pixels that a blur looks at along each axis, odd.")
+    blur_sigma: float = later(2.0, ge=0.1, le=32.0, description="Widest blur, in pixels: its standard deviation is drawn from 0.1 to this.")
+    cutout: int = later(
+        0, ge=0, le=1024, description="Cover a square of so many pixels with the mean pixel; part may lie outside; 0 is off."
     )
-    cutout: int = Field(
-        default=0, ge=0, le=1024, description="Cover a square of so many pixels with the mean pixel; part may lie outside; 0 is off."
-    )
-    erasing: float = Field(
-        default=0.0, ge=0.0, le=1.0, description="Probability of covering a rectangle, 2 to 33 % of the image, with the mean pixel."
+    erasing: float = later(
+        0.0, ge=0.0, le=1.0, description="Probability of covering a rectangle, 2 to 33 % of the image, with the mean pixel."
     )
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from trainable.config.base import Frozen
+from trainable.config.base import Frozen, later
 from trainable.config.data import AugmentConfig, DataConfig
 from trainable.config.families import Network
 from trainable.config.model import ModelConfig, family_of
@@ -82,8 +82,8 @@ class TrainConfig(Frozen):
     patience: int = Field(default=0, ge=0, le=1_000_000, description="Epochs without a better metric that end the run; 0 is off.")
     keep_best: bool = Field(default=False, description="Whether a final exports the weights of its best epoch instead of its last.")
 
-    normalize: bool = Field(
-        default=True, description="Subtract the mean pixel and divide by the standard deviation; without it pixels are scaled to 0..1."
+    normalize: bool = later(
+        True, description="Subtract the mean pixel and divide by the standard deviation; without it pixels are scaled to 0..1."
     )
     precision: Literal["auto", "float32", "tf32", "bfloat16", "float16"] = Field(
         default="auto",
