@@ -151,13 +151,15 @@ def tutorial_seconds(channels: int, batch_size: int, device: torch.device) -> fl
     return seconds(tutorial_in_progress(channels, batch_size, device), device)
 
 
-def measure(channels: int, batch_size: int, repeats: int, device: torch.device, other: ProcessPoolExecutor) -> dict[str, Any]:
+def measure(channels: int, batch_size: int, repeats: int, device: torch.device) -> dict[str, Any]:
     """Train both sides in turn; return images per second, their ratio, and where our time goes."""
     blocks, num_images = NETWORKS[channels]
     training = Training(recipe(channels, batch_size), pictures(num_images, device)[0], device)
     shares = Shares(CLOCKS[device.type])
     rates: dict[str, list[float]] = {"ours": [], "tutorial": []}
     spent: dict[str, list[float]] = defaultdict(list)
+    # A fresh process for each network and batch size: what was allocated before decides how often glibc gives memory back.
+    other = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
     for number in range(repeats + 1):
         shares.seconds.clear()
         with watched(training, shares):
@@ -175,6 +177,7 @@ def measure(channels: int, batch_size: int, repeats: int, device: torch.device, 
         for part, part_s in parts.items():
             spent[part].append(part_s / total_s)
         spent["beside_the_network"].append(1 - (parts["forward"] + parts["backward"]) / total_s)
+    other.shutdown()
     ratios = [ours / tutorial for ours, tutorial in zip(rates["ours"], rates["tutorial"], strict=True)]
     return {
         "blocks": blocks,
@@ -270,11 +273,10 @@ def main() -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
     rows = []
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
-        for channels in options.channels:
-            for batch_size in options.batch_sizes:
-                rows.append(row := measure(channels, batch_size, options.repeats, device, other))
-                print(in_words(row), file=sys.stderr, flush=True)
+    for channels in options.channels:
+        for batch_size in options.batch_sizes:
+            rows.append(row := measure(channels, batch_size, options.repeats, device))
+            print(in_words(row), file=sys.stderr, flush=True)
     record = {
         "measured": "processor time" if device.type == "cpu" else "wall time",
         "images": pictures(1000, device)[1],
