@@ -11,7 +11,7 @@ from trainable.config.cost import ArchitectureCost
 from tuner.decisions import Job
 from tuner.restore import restore
 from tuner.search import Cost
-from tuner.simulate import simulate
+from tuner.simulate import Curves, simulate
 
 # Simulated sweeps with scores in random order; the spread over them is printed, so that a reader sees what the mean is worth.
 SIMULATIONS = 20
@@ -84,7 +84,7 @@ def plan(sweep: Sweep, cost: Cost, *, workers: int, place: tuple[str, int, int])
     )
 
 
-def _random_scores(repeat: int):  # type: ignore[no-untyped-def]
+def _random_scores(repeat: int) -> Curves:
     """Return curves that keep a random order among trials over all epochs."""
 
     def curves(job: Job, epoch: int) -> dict[str, float | None]:
