@@ -1,11 +1,12 @@
 """How fast a trial trains, input included, beside the plain tutorial loop; and what an epoch's time is spent on.
 
-    python -m benchmarks.trial_speed [--channels 8 16 64] [--batch-sizes 16 64 128 256] [--repeats 3] [--output record.json]
+    python -m benchmarks.trial_speed [--channels 8 16 64] [--batch-sizes 16 64 128 256] [--repeats 2] [--output record.json]
 
 The tutorial loop: PIL images, torchvision's transforms, a DataLoader in the same process, float32, contiguous tensors. Ours: `Training`
 with the same network, recipe (SGD, momentum 0.9) and alterations (crop 4, flip, normalize), precision auto. Both sides run in one go, in
-turn, each in a process of its own (ours sets its memory allocator as a worker does), after a round that is not counted. A round trains
-a few batches of CIFAR-10, from the folder in SHORTLIST_DATASETS, or of generated images where there is none.
+turn, after a round that is not counted; the tutorial loop in a fresh process each time (its speed depends on the allocator's luck), ours
+with the allocator set as a worker sets it. A round trains a few batches of CIFAR-10, from the folder in SHORTLIST_DATASETS, or of
+generated images where there is none.
 
 On a CPU, one thread is used and processor time is measured: it leaves out what other programs on the machine take. On a GPU (not yet
 measured) it is wall time, and no shares are given.
@@ -23,7 +24,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
-from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ from trainable.training import Training
 from tuner import provenance
 
 # Channels -> blocks, and images of one round: a few batches, some seconds for the tutorial loop.
-NETWORKS = {8: ((1, 1, 1), 2048), 16: ((1, 1, 1), 1024), 64: ((3, 3, 3), 256)}
+NETWORKS = {8: ((1, 1, 1), 2048), 16: ((1, 1, 1), 1024), 64: ((3, 3, 3), 128)}
 EPOCH_IMAGES = 45_000  # CIFAR-10 with a tenth held out: what the time of a checkpoint is compared with
 VALIDATION = 1 / 9  # validation images for each training image, in that division
 CLOCKS = {"cpu": time.process_time, "cuda": time.perf_counter}
@@ -139,36 +139,33 @@ def watched(training: Training, shares: Shares) -> Iterator[None]:
         yield
 
 
-@lru_cache(maxsize=1)
-def tutorial_in_progress(channels: int, batch_size: int, device: torch.device) -> Callable[[], None]:
-    """Return the tutorial side, begun once for all rounds."""
+def tutorial_seconds(channels: int, batch_size: int, num_images: int, device: torch.device) -> float:
+    """Return what the second round of the tutorial side takes; runs in a process of its own."""
     torch.set_num_threads(1)
-    return tutorial(recipe(channels, batch_size), pictures(NETWORKS[channels][1], device)[0], device)
-
-
-def tutorial_seconds(channels: int, batch_size: int, device: torch.device) -> float:
-    """Train one round of the tutorial side; runs in its own process."""
-    return seconds(tutorial_in_progress(channels, batch_size, device), device)
+    train_epoch = tutorial(recipe(channels, batch_size), pictures(num_images, device)[0], device)
+    train_epoch()
+    return seconds(train_epoch, device)
 
 
 def measure(channels: int, batch_size: int, repeats: int, device: torch.device) -> dict[str, Any]:
     """Train both sides in turn; return images per second, their ratio, and where our time goes."""
     blocks, num_images = NETWORKS[channels]
+    num_images = max(num_images, batch_size)
     training = Training(recipe(channels, batch_size), pictures(num_images, device)[0], device)
     shares = Shares(CLOCKS[device.type])
     rates: dict[str, list[float]] = {"ours": [], "tutorial": []}
     spent: dict[str, list[float]] = defaultdict(list)
-    # A fresh process for each network and batch size: what was allocated before decides how often glibc gives memory back.
-    other = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
     for number in range(repeats + 1):
         shares.seconds.clear()
         with watched(training, shares):
             ours_s = seconds(training.train_epoch, device)
-        tutorial_s = other.submit(tutorial_seconds, channels, batch_size, device).result()
         with tempfile.TemporaryDirectory() as folder:
             saving_s = seconds(lambda folder=folder: training.save(Path(folder) / "checkpoint"), device)  # type: ignore[misc]
         if number == 0:
             continue
+        # A fresh process each time: how often glibc gives memory back differs from one to the next, and its speed with it.
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
+            tutorial_s = other.submit(tutorial_seconds, channels, batch_size, num_images, device).result()
         rates["ours"].append(num_images / (ours_s - shares.seconds["evaluation"]))
         rates["tutorial"].append(num_images / tutorial_s)
         parts = {"checkpoint": saving_s * num_images / EPOCH_IMAGES, **shares.seconds}
