@@ -42,7 +42,7 @@ def promote(
     from tuner import finals, ray_cluster
     from tuner.cli import review
     from tuner.errors import UsageError
-    from tuner.interrupts import INTERRUPTED, Interrupts
+    from tuner.interrupts import Interrupts, leave
     from tuner.progress import display
     from tuner.run import Workplace
     from tuner.session import stored
@@ -72,7 +72,7 @@ def promote(
             made = finals.promote(loaded, place, history, records, options, resources=loaded.resources, workplace=workplace)
         except KeyboardInterrupt:
             typer.echo("interrupted; everything so far is kept, the same command goes on", err=True)
-            raise typer.Exit(INTERRUPTED) from None
+            leave()
     if output is Format.json:
         print(json.dumps([{"folder": str(final.storage.root), **final.metrics} for final in made], indent=2))
         return

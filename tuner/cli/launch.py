@@ -80,7 +80,7 @@ def _search(
     from tuner import run as running
     from tuner.cli import review
     from tuner.errors import SweepFailed
-    from tuner.interrupts import INTERRUPTED, Interrupts
+    from tuner.interrupts import Interrupts, leave
     from tuner.progress import display
 
     interrupts = Interrupts()
@@ -98,7 +98,7 @@ def _search(
         except KeyboardInterrupt:
             begun = f"everything so far is kept, go on with: shortlist resume {review.spoken(place)}"
             typer.echo(f"interrupted; {begun if place.exists('sweep.json') else 'nothing was started'}", err=True)
-            raise typer.Exit(INTERRUPTED) from None
+            leave()
     if ending.reason == "nothing to do":
         typer.echo(f"{sweep.name} had ended already, nothing was trained")
     review.show_top(place, ending, promoted=bool(made))
