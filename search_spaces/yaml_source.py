@@ -108,7 +108,7 @@ def _compose(text: str, file: str) -> Node | None:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
         lines = text.splitlines()
-        indent = re.match(r"\s*", lines[line - 1])[0] if 0 < line <= len(lines) else ""  # type: ignore[index]
+        indent = re.match(r"\s*", lines[line - 1])[0] if 0 < line <= len(lines) else ""  # type: ignore[index]  # \s* always matches
         if "\t" in indent:
             raise _error(
                 file, line, indent.index("\t") + 1, "a tab in the indentation", "must be spaces; YAML allows no tabs there"

@@ -59,7 +59,7 @@ class TrainStep:
                 f"batch_size: {len(images_BCHW)}, too few for batch norm in this network ({error}); raise batch_size"
             ) from error
         loss = mean_loss(logits_BK.float(), targets, self._smoothing)
-        self.scaler.scale(loss * share).backward()  # type: ignore[no-untyped-call]
+        self.scaler.scale(loss * share).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         return loss.detach(), (logits_BK.detach().argmax(dim=1) == targets.main).sum()
 
     def update(self, lr: float) -> None:

@@ -41,13 +41,11 @@ class WorkOrder:
 
     Attributes:
         root: The sweep's folder, absolute: every node sees it.
-        search: Which of the driver's searches the job belongs to.
         threads: Processor threads of the worker.
         test: Whether the trial is a final: when it is over the model is exported and the test split read, once.
     """
 
     root: str
-    search: int
     threads: int
     test: bool
     trial: str
@@ -59,11 +57,10 @@ class WorkOrder:
     checkpoint_epochs: int
 
     @classmethod
-    def of(cls, job: Job, *, root: Path, search: int, threads: int, test: bool) -> "WorkOrder":
+    def of(cls, job: Job, *, root: Path, threads: int, test: bool) -> "WorkOrder":
         """Return the order that makes a worker do `job`."""
         return cls(
             root=str(root.resolve()),
-            search=search,
             threads=threads,
             test=test,
             trial=job.trial,
