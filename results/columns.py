@@ -203,6 +203,8 @@ CURVE_COLUMNS: tuple[Column[Reported], ...] = (
     _figure("images_per_s", pa.float64(), "images/s", "Training images per second of training, evaluation left out."),
     _figure("peak_memory_bytes", pa.int64(), "bytes", "Most memory in use so far."),
     Column("at", TIME, "UTC", "When it was reported.", lambda report: _time(report.at)),
+    _figure("worker", pa.string(), "", "Process that trained it, host:pid."),
+    _figure("attempt", pa.int64(), "", "Segment of the trial in which it was trained, 1-based."),
 )
 
 

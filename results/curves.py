@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAME = "curves.parquet"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: worker, attempt
 
 
 def derive(history: History) -> pa.Table:

@@ -45,11 +45,16 @@ def read_table(storage: Storage) -> pa.Table:
 
 def read(storage: Storage) -> "pd.DataFrame":
     """Return the leaderboard as a frame; whole numbers stay whole where values are missing. Errors as in `read_table`."""
+    return frame(read_table(storage))
+
+
+def frame(table: pa.Table) -> "pd.DataFrame":
+    """Return a table as a frame; whole numbers stay whole where values are missing."""
     import pandas as pd
 
     types = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-    frame: pd.DataFrame = read_table(storage).to_pandas(types_mapper=types.get, use_threads=False)
-    return frame
+    board: pd.DataFrame = table.to_pandas(types_mapper=types.get, use_threads=False)
+    return board
 
 
 def _rows(history: History) -> list[Row]:

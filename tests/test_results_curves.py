@@ -25,7 +25,9 @@ def test_there_is_one_row_per_trial_and_epoch_sorted_by_both(tmp_path: Path) -> 
 
 def test_the_schema_is_pinned_and_describes_itself() -> None:
     schema = curves.derive(History.of(recorded.sweep())).schema
-    names = "trial epoch val_accuracy val_loss train_accuracy train_loss lr wall_s device_s images_per_s peak_memory_bytes at"
+    names = (
+        "trial epoch val_accuracy val_loss train_accuracy train_loss lr wall_s device_s images_per_s peak_memory_bytes at worker attempt"
+    )
     assert schema.names == names.split() == [column.name for column in CURVE_COLUMNS]
     assert all(field.metadata[b"meaning"].endswith(b".") for field in schema)
     assert {key.decode() for key in schema.metadata} == set(METADATA)
