@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from search_spaces import search_checks
 from search_spaces.domain_words import WORDS
 from search_spaces.errors import KeyPath, Problem
 from search_spaces.flatten import Flattened
 from search_spaces.refusals import refusals
 from search_spaces.space import Space
-from search_spaces.sweep import METRICS, AshaOptions, SchedulerOptions, SearchOptions, Sweep
+from search_spaces.sweep import METRICS, AshaOptions, SchedulerOptions, Sweep
 from search_spaces.trial_checks import no_field
 from search_spaces.trial_fields import ELSEWHERE, field
 from search_spaces.wording import described, listed, shown
@@ -30,7 +31,7 @@ def problems(data: Mapping[str, Any], flattened: Flattened | None) -> list[Probl
     return [
         *_objective(data.get("objective")),
         *_scheduler(data.get("scheduler")),
-        *_search(data, flattened),
+        *search_checks.problems(data, flattened),
         *_data(data.get("data")),
         *_final(data),
     ]
@@ -39,13 +40,11 @@ def problems(data: Mapping[str, Any], flattened: Flattened | None) -> list[Probl
 def warnings(sweep: Sweep) -> list[str]:
     """Return what is allowed but seldom meant, a sentence each."""
     found = []
-    rule, trials = sweep.scheduler.rule, sweep.search.trials
+    rule = sweep.scheduler.rule
     if isinstance(rule, AshaOptions) and rule.min_epochs == 1 < rule.max_epochs:
         usual = AshaOptions(max_epochs=rule.max_epochs).first_rung
         found.append(f"scheduler.asha.min_epochs: a first rung of one epoch is a bet on noise; the default here is {usual}")
-    size = Space.parse(sweep.trial).size()
-    if trials is not None and size is not None and trials > size:
-        found.append(f"search.trials: {trials} are asked for, but the space holds only {size}; the sweep ends after those")
+    found += search_checks.warnings(sweep.search, Space.parse(sweep.trial))
     if sweep.final is not None and sweep.final.epochs is not None and sweep.final.epochs < sweep.max_epochs:
         found.append(f"final.epochs: {sweep.final.epochs} is less than the {sweep.max_epochs} of a trial trained in full")
     return found
@@ -82,20 +81,6 @@ def _scheduler(scheduler: Any) -> Iterator[Problem]:
         if asha.get("drain") is not None:
             seen = f"{shown(asha['drain'])} beside variant stopping"
             yield Problem(("scheduler", "asha", "drain"), seen, "must be left out; only promotion has paused trials to go on with")
-
-
-def _search(data: Mapping[str, Any], flattened: Flattened | None) -> Iterator[Problem]:
-    search = data.get("search", {})
-    if not isinstance(search, dict):
-        return
-    sampler, trials = search.get("sampler", SearchOptions().sampler), search.get("trials")
-    if sampler == "random" and trials is None:
-        yield Problem(("search", "trials"), "missing", "must be given for sampler random: how many trials to launch")
-    if sampler == "grid" and flattened is not None:
-        yield from Space(flattened.settings).continuous()
-    match data.get("final"):
-        case {"top": int(top)} if _whole(trials) and top > trials >= 1:
-            yield Problem(("final", "top"), str(top), f"must be <= search.trials, which is {trials}")
 
 
 def _data(data: Any) -> Iterator[Problem]:

@@ -1,5 +1,8 @@
 """What one searched value may be: six kinds of domain, in Ray Tune's words, every bound included.
 
+`unit` says where a value lies between the ends of its domain; `from_unit` turns evenly distributed numbers into values that are
+distributed as the domain says. Only where every value is equally likely on the search scale is one the inverse of the other.
+
 Pure values: nothing here knows of files, conditions or configurations. `domain_words.py` makes them from a file and checks their bounds.
 """
 
@@ -41,6 +44,10 @@ class Choice:
         """Return the name of one option."""
         return self.options[rng.randrange(len(self.options))].name
 
+    def from_unit(self, u: float) -> Value:
+        """Return the option at u of 0..1: each has an equal share of it."""
+        return self.options[_step(u, len(self.options))].name
+
     def contains(self, value: Any) -> bool:
         """Say whether an option has this name."""
         return any(same(option.name, value) for option in self.options)
@@ -67,7 +74,11 @@ class Uniform:
 
     def sample(self, rng: Random) -> Value:
         """Return a number drawn evenly."""
-        return min(self.high, max(self.low, rng.uniform(self.low, self.high)))
+        return self.from_unit(rng.random())
+
+    def from_unit(self, u: float) -> float:
+        """Return the number at u of 0..1."""
+        return min(self.high, max(self.low, self.low + (self.high - self.low) * u))
 
     def contains(self, value: Any) -> bool:
         """Say whether the value is a number of [low, high]."""
@@ -91,8 +102,12 @@ class LogUniform:
 
     def sample(self, rng: Random) -> Value:
         """Return a number drawn evenly on the logarithmic scale."""
-        drawn = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
-        return min(self.high, max(self.low, drawn))
+        return self.from_unit(rng.random())
+
+    def from_unit(self, u: float) -> float:
+        """Return the number at u of 0..1 of the logarithmic scale."""
+        low, high = math.log(self.low), math.log(self.high)
+        return min(self.high, max(self.low, math.exp(low + (high - low) * u)))
 
     def contains(self, value: Any) -> bool:
         """Say whether the value is a number of [low, high]."""
@@ -117,26 +132,37 @@ class QUniform:
 
     def sample(self, rng: Random) -> Value:
         """Return one of the steps."""
-        return self._at(rng.randrange(self._num_steps()))
+        return self.at(rng.randrange(self.num_steps))
+
+    def from_unit(self, u: float) -> float:
+        """Return the step at u of 0..1: each has an equal share of it."""
+        return self.at(_step(u, self.num_steps))
 
     def contains(self, value: Any) -> bool:
         """Say whether the value is one of the steps, exactly."""
         if not is_number(value) or not self.low <= value <= self.high:
             return False
-        return bool(self._at(round((value - self.low) / self.q)) == value)
+        return bool(self.at(self.step(value)) == value)
 
     def unit(self, value: float) -> float:
         """Return where the value lies between the first step (0) and the last (1)."""
-        return _fraction(value, self.low, self._at(self._num_steps() - 1))
+        return _fraction(value, self.low, self.at(self.num_steps - 1))
 
     def values(self) -> Sequence[Value]:
         """Return all steps, ascending."""
-        return tuple(self._at(step) for step in range(self._num_steps()))
+        return tuple(self.at(step) for step in range(self.num_steps))
 
-    def _num_steps(self) -> int:
+    @property
+    def num_steps(self) -> int:
+        """Return how many values there are."""
         return int((Decimal(repr(self.high)) - Decimal(repr(self.low))) // Decimal(repr(self.q))) + 1
 
-    def _at(self, step: int) -> float:
+    def step(self, value: float) -> int:
+        """Return the number of the step nearest to a value, from 0."""
+        return round((value - self.low) / self.q)
+
+    def at(self, step: int) -> float:
+        """Return the value of a step, from 0."""
         if isinstance(self.low, int) and isinstance(self.q, int):
             return self.low + step * self.q
         # Decimal, so that three steps of 0.1 are 0.3 and not 0.30000000000000004.
@@ -153,6 +179,10 @@ class RandInt:
     def sample(self, rng: Random) -> Value:
         """Return a whole number drawn evenly."""
         return rng.randint(self.low, self.high)
+
+    def from_unit(self, u: float) -> int:
+        """Return the whole number at u of 0..1: each has an equal share of it."""
+        return self.low + _step(u, self.high - self.low + 1)
 
     def contains(self, value: Any) -> bool:
         """Say whether the value is a whole number of [low, high]."""
@@ -176,8 +206,12 @@ class LogRandInt:
 
     def sample(self, rng: Random) -> Value:
         """Return a whole number drawn evenly on the logarithmic scale; n has the weight of the interval [n, n + 1)."""
-        drawn = math.floor(math.exp(rng.uniform(math.log(self.low), math.log(self.high + 1))))
-        return min(self.high, max(self.low, drawn))
+        return self.from_unit(rng.random())
+
+    def from_unit(self, u: float) -> int:
+        """Return the whole number at u of 0..1 of the logarithmic scale; n has the share of the interval [n, n + 1)."""
+        low, high = math.log(self.low), math.log(self.high + 1)
+        return min(self.high, max(self.low, math.floor(math.exp(low + (high - low) * u))))
 
     def contains(self, value: Any) -> bool:
         """Say whether the value is a whole number of [low, high]."""
@@ -215,6 +249,11 @@ def option_name(content: Any) -> Value:
 def is_number(value: Any) -> bool:
     """Say whether the value is a finite int or float; true and false are not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def _step(u: float, count: int) -> int:
+    """Return which of `count` equal parts of 0..1 holds u; 1 belongs to the last."""
+    return min(count - 1, math.floor(u * count))
 
 
 def _fraction(value: float, low: float, high: float) -> float:

@@ -4,7 +4,7 @@ A candidate's *values* map each active searched parameter to its value; an inact
 """
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -61,6 +61,20 @@ class Space:
             given: Values that are not drawn. Those of parameters that turn out inactive are ignored.
         """
         given = given or {}
+
+        def pick(parameter: Parameter) -> Value:
+            value = given.get(parameter.path)
+            known = parameter.path in given and parameter.domain.contains(value)
+            return value if known else parameter.domain.sample(rng)
+
+        return self.decide(pick)
+
+    def decide(self, pick: Callable[[Parameter], Value]) -> dict[str, Value]:
+        """Return one candidate.
+
+        Args:
+            pick: Asked for the value of each parameter that turns out active, those that decide about others first.
+        """
         known: dict[str, Value] = {}
         values: dict[str, Value] = {}
         for setting in self._deciding:
@@ -68,11 +82,8 @@ class Space:
                 continue
             if isinstance(setting, Constant):
                 known[setting.path] = option_name(setting.value)
-                continue
-            value = given.get(setting.path)
-            if setting.path not in given or not setting.domain.contains(value):
-                value = setting.domain.sample(rng)
-            known[setting.path] = values[setting.path] = value
+            else:
+                known[setting.path] = values[setting.path] = pick(setting)
         return values
 
     def grid(self) -> Iterator[dict[str, Value]]:
@@ -90,7 +101,11 @@ class Space:
         for parameter in self.parameters:
             if parameter.domain.values() is None:
                 seen = f"{parameter.place[-1]} is continuous"
-                yield Problem(parameter.place, seen, "must be finite for sampler grid; use choice or quniform, or sampler: random")
+                yield Problem(
+                    parameter.place,
+                    seen,
+                    f"must be finite for sampler grid; use choice or quniform, or draw it for each combination, with search.random: [{parameter.path}]",
+                )
 
     def combinations(self, values_of: Callable[[Domain], Sequence[Value]]) -> Iterator[dict[str, Value]]:
         """Yield every candidate made of the values that `values_of` picks from each domain; the last parameter changes fastest."""
@@ -127,6 +142,10 @@ class Space:
                     following[key] = following.get(key, 0) + count * number
             counts = following
         return sum(counts.values())
+
+    def without(self, paths: Collection[str]) -> "Space":
+        """Return the space without the parameters of some paths, on which no condition looks."""
+        return Space(tuple(s for s in self.settings if s.path not in paths or isinstance(s, Constant)))
 
     def part(self, path: str) -> "Space":
         """Return the space of one field and all beneath it, with what decides about them."""

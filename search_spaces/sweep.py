@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from search_spaces.wording import Described
-from trainable.config.base import Frozen
+from trainable.config.base import Frozen, later
 from trainable.config.data import DataConfig
 
 METRICS = {"val_accuracy": "max", "val_loss": "min"}
@@ -63,13 +63,66 @@ class Constraints(Frozen):
     max_parameters: Annotated[int, Field(strict=True, ge=1)] | None = Field(default=None, description="Most trainable parameters.")
 
 
-class SearchOptions(Frozen):
-    """How candidates are proposed."""
+class Observation(Frozen):
+    """A trial of an earlier sweep, in words of this one.
 
-    sampler: Literal["random", "grid"] = "random"
+    Attributes:
+        values: Searched parameter -> value, as of a candidate of this sweep.
+        quality: Its place in its own leaderboard, from 0 (the worst) to 1 (the best), both excluded.
+    """
+
+    values: dict[str, Any]
+    quality: Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
+class Earlier(Frozen):
+    """What a sweep was told about an earlier one when it started; frozen, so that the other may go."""
+
+    sweep: str
+    best: dict[str, Any] = Field(description="Values of its best trial; those that do not fit this space are left out.")
+    observations: tuple[Observation, ...] = Field(default=(), description="Trials that fit this space, the oldest first.")
+
+
+Sampler = Literal["random", "sobol", "halton", "grid", "listed", "one_factor", "tpe", "gp"]
+
+# Samplers that never come to an end by themselves.
+ENDLESS = frozenset({"random", "sobol", "halton", "tpe", "gp"})
+
+# Samplers that learn from the trials so far, and from those of earlier sweeps.
+LEARNING = frozenset({"tpe", "gp"})
+
+EarlierSweep = Annotated[Annotated[str, Field(min_length=1)] | Earlier, Described("the name or folder of an earlier sweep")]
+
+
+class SearchOptions(Frozen):
+    """How candidates are proposed (docs/samplers.md)."""
+
+    sampler: Sampler = "random"
     trials: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = Field(
-        default=None, description="Trials to launch; needed by random, the whole grid by default."
+        default=None, description="Trials to launch; grid, listed and one_factor launch all they have by default, the others need it."
     )
+    random: tuple[str, ...] = later(
+        (), description="grid only: paths of parameters that are drawn for each combination instead of crossed."
+    )
+    configurations: tuple[dict[str, Any], ...] = later(
+        (), description="listed only: the candidates, each a mapping of searched parameters to values."
+    )
+    base: dict[str, Any] = later(
+        {}, description="one_factor only: values to change one at a time; the first of a finite domain by default."
+    )
+    levels: Annotated[int, Field(strict=True, ge=2, le=1_000)] | None = later(
+        None, description="one_factor only: values tried of a numeric domain, evenly over its scale, both ends included; 5 by default."
+    )
+    start: tuple[dict[str, Any], ...] = later((), description="Candidates to try first; what they leave open is drawn.")
+    transfer: tuple[EarlierSweep, ...] = later(
+        (), description="Earlier sweeps whose best trials are tried first; tpe and gp learn from all their trials."
+    )
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Return what identifies the search: an earlier sweep counts by its name, whatever was frozen of it."""
+        names = [earlier.sweep if isinstance(earlier, Earlier) else earlier for earlier in self.transfer]
+        return self.model_dump(mode="json", exclude={"transfer"}) | ({"transfer": names} if names else {})
 
 
 class AshaOptions(Frozen):
@@ -182,5 +235,5 @@ class Sweep(Frozen):
 
     def hash(self) -> str:
         """Return 16 hexadecimal digits that identify what is searched; where and how wide it runs does not count."""
-        content = self.model_dump(mode="json", exclude={"resources", "final"})
+        content = self.model_dump(mode="json", exclude={"resources", "final", "search"}) | {"search": self.search.identity}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

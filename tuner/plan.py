@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from search_spaces import feasible
 from search_spaces.space import Space
-from search_spaces.sweep import Sweep
+from search_spaces.sweep import LEARNING, SearchOptions, Sweep
 from trainable.config.cost import ArchitectureCost
 from tuner.decisions import Job
 from tuner.restore import restore
@@ -62,7 +62,7 @@ def plan(sweep: Sweep, cost: Cost, *, workers: int, place: tuple[str, int, int])
     """
     space = Space.parse(sweep.trial)
     found = feasible.check(space, sweep, cost, position=place)
-    unlimited = sweep.model_copy(update={"budget": type(sweep.budget)()})
+    unlimited = sweep.model_copy(update={"budget": type(sweep.budget)(), "search": _unlearned(sweep.search)})
     spent = []
     num_trials = 0
     search = restore(unlimited, [], cost=cost, append=lambda events, sync: None, now=0.0)
@@ -82,6 +82,11 @@ def plan(sweep: Sweep, cost: Cost, *, workers: int, place: tuple[str, int, int])
         epochs_high=max(spent),
         epochs_in_full=num_trials * sweep.max_epochs,
     )
+
+
+def _unlearned(search: SearchOptions) -> SearchOptions:
+    """Return the options with a sampler that does not learn: scores in random order teach nothing, and it would take long."""
+    return search.model_copy(update={"sampler": "random"}) if search.sampler in LEARNING else search
 
 
 def _random_scores(repeat: int) -> Curves:

@@ -20,7 +20,7 @@ from trainable.config.train import TrainConfig
 from trainable.errors import ModelError
 from tuner.budget import Budget
 from tuner.decisions import CONTINUE, Decision, Job, Promotion
-from tuner.samplers.sampler import Propose
+from tuner.samplers.sampler import Propose, num_trials
 from tuner.schedulers.scheduler import Scheduler
 
 # Draws in a row that may break a constraint or repeat a trial before the space counts as used up. A feasible share of 1 in
@@ -70,6 +70,7 @@ class Search:
         self._cost = cost
         self._append = append
         self._nothing_left = False
+        self._num_in_all = num_trials(sweep, space)
 
     @property
     def done(self) -> bool:
@@ -88,8 +89,8 @@ class Search:
 
     @property
     def num_trials(self) -> int:
-        """Return the trials asked for: those of the sweep file, or the whole grid."""
-        return self.sweep.search.trials or self._space.size() or 0
+        """Return the trials asked for: those of the sweep file, or all that the sampler has."""
+        return self.sweep.search.trials or self._num_in_all
 
     def apply(self, event: Event) -> None:
         """Remember one fact, live or replayed. Nothing is chosen here."""

@@ -62,7 +62,7 @@ def hold(
         Locked: Another driver holds it.
     """
     with SweepLock(storage):
-        _store(sweep, storage, source, code)
+        sweep = _store(sweep, storage, source, code)
         events = list(journal.read(storage))
         stopped = bool(events) and isinstance(events[-1], DriverStopped) and events[-1].reason == "finished"
         writer = journal.Journal(storage)
@@ -100,8 +100,12 @@ def stored(storage: Storage) -> Sweep:
     return load.resolved(content)
 
 
-def _store(sweep: Sweep, storage: Storage, source: bytes | None, code: Mapping[str, bytes]) -> None:
-    """Keep the sweep file and its resolved form; refuse a different sweep of the same name."""
+def _store(sweep: Sweep, storage: Storage, source: bytes | None, code: Mapping[str, bytes]) -> Sweep:
+    """Keep the sweep file and its resolved form; refuse a different sweep of the same name.
+
+    Returns:
+        The sweep; what it took from earlier sweeps is as it was when it was stored.
+    """
     if storage.exists("sweep.json"):
         try:
             earlier = stored(storage)
@@ -112,12 +116,13 @@ def _store(sweep: Sweep, storage: Storage, source: bytes | None, code: Mapping[s
                 f"another sweep named {sweep.name} lies in {storage.root} (hash {earlier.hash()}, this file has {sweep.hash()}); "
                 f"give this one another name, e.g. -s name={sweep.name}-2"
             )
-        return
+        return sweep.model_copy(update={"search": earlier.search})
     if source is not None:
         storage.write_atomic("sweep.yaml", source)
     shipping.store(storage, code)
     content = {"sweep": sweep.model_dump(mode="json"), "hash": sweep.hash(), "provenance": provenance.collect()}
     storage.write_atomic("sweep.json", json.dumps(content, indent=2).encode() + b"\n")
+    return sweep
 
 
 def _started(sweep: Sweep, search: Search) -> SweepStarted:

@@ -30,14 +30,20 @@ def run(
     from search_spaces.checks import warnings
     from search_spaces.load import load, place
     from tuner import shipping
+    from tuner.samplers import transfer
 
     loaded, code = shipping.packed(load(sweep, overrides or ()), sweep.parent)
     if loaded.final is not None:
         shipping.refuse_strangers(code)
-    for remark in warnings(loaded):
+    stored_at = Storage(storage / loaded.name)
+    remarks = warnings(loaded)
+    if not stored_at.exists("sweep.json"):  # else what earlier sweeps said lies there, and counts
+        loaded, said = transfer.frozen(loaded, storage)
+        remarks += said
+    for remark in remarks:
         typer.secho(f"{sweep}: warning: {remark}", err=True, fg="yellow")
     limits_at = place(sweep, LIMITS, overrides or ())
-    _search(loaded, Storage(storage / loaded.name), source=sweep.read_bytes(), code=code, limits_at=limits_at, address=address)
+    _search(loaded, stored_at, source=sweep.read_bytes(), code=code, limits_at=limits_at, address=address)
 
 
 def resume(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli.arguments import Format, Output, Overrides, SweepFile
+from tuner.cli.arguments import Format, Output, Overrides, Runs, SweepFile
 
 # Where a space in which nothing fits is reported.
 LIMITS = ("constraints", "max_parameters")
@@ -56,6 +56,7 @@ def plan(
     sweep: SweepFile,
     overrides: Overrides = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Trials at once to reckon with.", metavar="N")] = 2,
+    storage: Runs = Path("runs"),
     output: Output = Format.table,
 ) -> None:
     """Say what a sweep will do, before it costs anything.
@@ -70,14 +71,16 @@ def plan(
     from tuner import shipping
     from tuner.plan import plan as expect
     from tuner.run import cost_counter
+    from tuner.samplers import transfer
 
     loaded, _ = shipping.packed(load(sweep, overrides or ()), sweep.parent)
+    loaded, remarks = transfer.frozen(loaded, storage)
     limits_at = place(sweep, LIMITS, overrides or ())
     found = expect(loaded, cost_counter(loaded.data), workers=loaded.resources.workers or workers, place=limits_at)
     if output is Format.json:
         print(json.dumps(asdict(found), indent=2))
         return
-    for remark in warnings(loaded):
+    for remark in [*warnings(loaded), *remarks]:
         typer.secho(f"{sweep}: warning: {remark}", err=True, fg="yellow")
     print(f"{loaded.name}: {found.trials} trials, at most {found.max_epochs} epochs each")
     print(f"rungs at epochs  {', '.join(map(str, found.ladder)) or 'none'}")

@@ -7,7 +7,7 @@ from results.history import History
 from search_spaces.space import Space
 from search_spaces.sweep import Sweep
 from tuner.decisions import Suggestion
-from tuner.samplers import grid, uniform
+from tuner.samplers import first_points, grid, listed, one_factor, uniform
 
 # Proposes the candidate of one draw, or None when there is nothing left to propose. A sampler keeps no state: the same history
 # and the same draw number give the same candidate, so restoring one means knowing one integer.
@@ -15,11 +15,54 @@ Propose = Callable[[History, int], Suggestion | None]
 
 
 def build(sweep: Sweep, space: Space) -> Propose:
-    """Return the sampler that the sweep file names."""
+    """Return the sampler that the sweep file names; the points that it wants tried first come before its own.
+
+    Earlier sweeps must have been frozen (`transfer.frozen`): what they say now may not be what they said when the sweep started.
+    """
+    assert not any(isinstance(earlier, str) for earlier in sweep.search.transfer)
+    points = first_points.points(sweep.search, space)
+    propose = _named(sweep, space, first_draw=len(points))
+    return first_points.sampler(points, propose, space, seed=sweep.seed) if points else propose
+
+
+def num_trials(sweep: Sweep, space: Space) -> int:
+    """Return how many trials a sweep asks for: those of its file, or all that its sampler has; 0 where there is no end of them."""
+    if sweep.search.trials is not None:
+        return sweep.search.trials
     match sweep.search.sampler:
+        case "grid":
+            own = space.without(sweep.search.random).size() or 0
+        case "listed":
+            own = len(sweep.search.configurations)
+        case "one_factor":
+            own = len(one_factor.candidates(sweep.search, space))
+        case _:
+            own = space.size() or 0
+    return own + len(first_points.points(sweep.search, space))
+
+
+def _named(sweep: Sweep, space: Space, *, first_draw: int) -> Propose:
+    search = sweep.search
+    match search.sampler:
         case "random":
             return uniform.sampler(space, seed=sweep.seed)
+        case "sobol" | "halton" as sequence:
+            from tuner.samplers import quasi_random  # imports scipy, half a second that other samplers need not wait
+
+            return quasi_random.sampler(space, sequence, seed=sweep.seed, first_draw=first_draw)
         case "grid":
-            return grid.sampler(space)
+            return grid.sampler(space, search, seed=sweep.seed, first_draw=first_draw)
+        case "listed":
+            return listed.sampler(listed.candidates(search, space), "listed", first_draw=first_draw)
+        case "one_factor":
+            return listed.sampler(one_factor.candidates(search, space), "one_factor", first_draw=first_draw)
+        case "tpe":
+            from tuner.samplers import optuna_samplers  # imports optuna
+
+            return optuna_samplers.tpe(space, search, seed=sweep.seed, first_draw=first_draw)
+        case "gp":
+            from tuner.samplers import optuna_samplers  # imports optuna and torch
+
+            return optuna_samplers.gp(space, search, seed=sweep.seed, first_draw=first_draw)
         case _ as unknown:
             assert_never(unknown)
