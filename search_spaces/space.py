@@ -100,12 +100,8 @@ class Space:
         """Yield, for every parameter that a grid cannot list, why."""
         for parameter in self.parameters:
             if parameter.domain.values() is None:
-                seen = f"{parameter.place[-1]} is continuous"
-                yield Problem(
-                    parameter.place,
-                    seen,
-                    f"must be finite for sampler grid; use choice or quniform, or draw it for each combination, with search.random: [{parameter.path}]",
-                )
+                remedy = f"use choice or quniform, or draw it for each combination, with search.random: [{parameter.path}]"
+                yield Problem(parameter.place, f"{parameter.place[-1]} is continuous", f"must be finite for sampler grid; {remedy}")
 
     def combinations(self, values_of: Callable[[Domain], Sequence[Value]]) -> Iterator[dict[str, Value]]:
         """Yield every candidate made of the values that `values_of` picks from each domain; the last parameter changes fastest."""

@@ -16,14 +16,17 @@ _Place = tuple[int, float]
 _BADLY: _Place = (-1, 0.0)
 
 
-def observed(history: History) -> list[tuple[TrialRecord, float | None]]:
+def observed(history: History, *, sign: int) -> list[tuple[TrialRecord, float | None]]:
     """Return the trials from which something can be learnt, in the order of suggestion, each with its quality.
 
     The quality is in (0, 1), None while a trial has reached no rung yet. Equal trials share a quality. One that diverged, ran out of
     memory or failed is among the worst, so that a sampler learns to keep away. One that ended otherwise before its first rung says
     nothing and is left out.
+
+    Args:
+        history: The sweep so far.
+        sign: +1 where its metric is maximised, -1 where it is minimised.
     """
-    sign = ranking.sign("max" if history.started is None else history.started.mode)
     found: list[tuple[TrialRecord, _Place | None]] = []
     for record in history.trials.values():
         if record.status in ranking.UNRANKED:

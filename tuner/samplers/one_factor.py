@@ -57,8 +57,16 @@ def levels(domain: Domain, count: int) -> Iterator[Value]:
     if values is not None and (isinstance(domain, Choice | QUniform) or len(values) <= count):
         yield from values
         return
-    yield from dict.fromkeys(domain.from_unit(index / (count - 1)) for index in range(count))
+    yield from dict.fromkeys(_at(domain, index / (count - 1)) for index in range(count))
 
 
 def _default(domain: Domain) -> Value:
-    return domain.from_unit(0.5 if isinstance(domain, Uniform | LogUniform) else 0.0)
+    return _at(domain, 0.5 if isinstance(domain, Uniform | LogUniform) else 0.0)
+
+
+def _at(domain: Domain, u: float) -> Value:
+    """Return the value at u of 0..1, with six digits that a person can read: 0.1 where the scale's middle is 0.09999999999999999."""
+    value = domain.from_unit(u)
+    if isinstance(domain, Uniform | LogUniform) and isinstance(value, float):
+        return min(domain.high, max(domain.low, float(f"{value:.6g}")))
+    return value

@@ -53,12 +53,13 @@ _Fact = tuple[Mapping[str, Value], float | None]  # values and quality of a tria
 _MOMENT = datetime(2000, 1, 1)  # noqa: DTZ001  Optuna wants a time, a naive one, and its samplers read none
 
 
-def tpe(space: Space, search: SearchOptions, *, seed: int, first_draw: int) -> Callable[[History, int], Suggestion | None]:
+def tpe(space: Space, search: SearchOptions, *, sign: int, seed: int, first_draw: int) -> Callable[[History, int], Suggestion | None]:
     """Return TPE over groups of parameters that are active together (multivariate, group, constant liar).
 
     Args:
         space: What may vary.
         search: Observations of earlier sweeps, under `transfer`.
+        sign: +1 where the metric is maximised, -1 where it is minimised.
         seed: The sweep's seed.
         first_draw: Number of its first draw.
     """
@@ -66,17 +67,17 @@ def tpe(space: Space, search: SearchOptions, *, seed: int, first_draw: int) -> C
     def fresh(seed: int) -> BaseSampler:
         return TPESampler(n_startup_trials=0, multivariate=True, group=True, constant_liar=True, seed=seed)
 
-    told = _Told(space, search, lambda quality: quality)
+    told = _Told(space, search, lambda quality: quality, sign=sign)
     return _sampler("tpe", fresh, told, seed=seed, first_draw=first_draw, max_refused=50)
 
 
-def gp(space: Space, search: SearchOptions, *, seed: int, first_draw: int) -> Callable[[History, int], Suggestion | None]:
+def gp(space: Space, search: SearchOptions, *, sign: int, seed: int, first_draw: int) -> Callable[[History, int], Suggestion | None]:
     """Return the Gaussian process; parameters that are not active in all trials are drawn at random. Arguments as of `tpe`."""
 
     def fresh(seed: int) -> BaseSampler:
         return GPSampler(n_startup_trials=0, seed=seed, warn_independent_sampling=False)
 
-    told = _Told(space, search, NormalDist().inv_cdf, max_results=MAX_RESULTS_OF_GP)
+    told = _Told(space, search, NormalDist().inv_cdf, sign=sign, max_results=MAX_RESULTS_OF_GP)
     return _sampler("gp", fresh, told, seed=seed, first_draw=first_draw, max_refused=10)
 
 
@@ -118,19 +119,23 @@ def _sampler(
 class _Told(InMemoryStorage):
     """The trials that Optuna is shown, brought up to date with a history; Optuna's samplers read them as a storage."""
 
-    def __init__(self, space: Space, search: SearchOptions, target: Callable[[float], float], *, max_results: int | None = None) -> None:
+    def __init__(
+        self, space: Space, search: SearchOptions, target: Callable[[float], float], *, sign: int, max_results: int | None = None
+    ) -> None:
         """Know nothing but the observations of earlier sweeps.
 
         Args:
             space: What may vary.
             search: They stand under `transfer`.
             target: From a quality in (0, 1) to the number that Optuna maximises.
+            sign: +1 where the metric is maximised, -1 where it is minimised.
             max_results: Of more results it is shown the better half of this number, and the newest of the others; None shows all.
         """
         super().__init__()
         self.space = space
         self.num_results = 0
         self._target = target
+        self._sign = sign
         self._max_results = max_results
         self._names = {parameter.place: f"{index:04d} {parameter.path}" for index, parameter in enumerate(space.parameters)}
         self._distributions = {parameter.place: _distribution(parameter.domain) for parameter in space.parameters}
@@ -143,7 +148,7 @@ class _Told(InMemoryStorage):
     def update(self, history: History) -> bool:
         """Take in a history; say whether there is anything new in it. Only what is new is converted."""
         facts: list[_Fact] = [(found.values, found.quality) for found in self._earlier]
-        facts += [(record.values, quality) for record, quality in observed(history)]
+        facts += [(record.values, quality) for record, quality in observed(history, sign=self._sign)]
         if self._max_results is not None:
             facts = _thinned(facts, self._max_results)
         if facts == self._known:

@@ -59,10 +59,10 @@ def _named(sweep: Sweep, space: Space, *, first_draw: int) -> Propose:
         case "tpe":
             from tuner.samplers import optuna_samplers  # imports optuna
 
-            return optuna_samplers.tpe(space, search, seed=sweep.seed, first_draw=first_draw)
+            return optuna_samplers.tpe(space, search, sign=sweep.objective.sign, seed=sweep.seed, first_draw=first_draw)
         case "gp":
             from tuner.samplers import optuna_samplers  # imports optuna and torch
 
-            return optuna_samplers.gp(space, search, seed=sweep.seed, first_draw=first_draw)
+            return optuna_samplers.gp(space, search, sign=sweep.objective.sign, seed=sweep.seed, first_draw=first_draw)
         case _ as unknown:
             assert_never(unknown)

@@ -96,20 +96,22 @@ def _read(storage: Storage) -> tuple[str, list[_Past]]:
     """Return the metric of a sweep and its trials that have a quality, in the order of suggestion."""
     if storage.exists(journal.FOLDER):
         history = History.of(journal.read(storage))
-        found = [_Past(record.trial, record.values, record.config, quality) for record, quality in observed(history) if quality is not None]
-        metric = "" if history.started is None else history.started.metric
-        return metric, found if any(map(ranking.ranked, history.trials.values())) else []
+        if history.started is None or not any(map(ranking.ranked, history.trials.values())):
+            return "", []
+        known = observed(history, sign=ranking.sign(history.started.mode))
+        past = [_Past(record.trial, record.values, record.config, quality) for record, quality in known if quality is not None]
+        return history.started.metric, past
     table = leaderboard.read_table(storage)
     rows = [row for row in table.to_pylist() if row["rank"] is not None or row["status"] in ranking.UNRANKED]
     sign = ranking.sign(About.of(table).mode)
     places = [(-1, 0.0) if row["rank"] is None else (row["rung_epochs"], sign * row["score"]) for row in rows]
     # A null stands for an inactive parameter and for an option that is null; what fits this space is looked up all the same.
-    found = [
+    past = [
         _Past(row["trial"], {key.removeprefix("config."): value for key, value in row.items() if key.startswith("config.")}, None, quality)
         for row, quality in zip(rows, qualities(places), strict=True)
     ]
     ranked = any(row["rank"] is not None for row in rows)
-    return About.of(table).metric, sorted(found, key=lambda trial: trial.trial) if ranked else []
+    return About.of(table).metric, sorted(past, key=lambda trial: trial.trial) if ranked else []
 
 
 def _matched(past: _Past, space: Space) -> tuple[dict[str, Value], list[str]]:
