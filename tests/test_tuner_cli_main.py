@@ -36,7 +36,17 @@ def call(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("run", "--help"), ("promote", "--help"), ("validate", DIGITS), ("schema",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        ("run", "--help"),
+        ("promote", "--help"),
+        ("validate", DIGITS),
+        ("validate", DIGITS, "-s", "search.sampler=tpe"),
+        ("schema",),
+    ],
+)
 def test_command_imports_neither_torch_nor_ray(arguments: tuple[str, ...]) -> None:
     assert probe(*arguments)[1] == "HEAVY [] CODE 0"
 

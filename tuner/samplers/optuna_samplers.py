@@ -10,7 +10,13 @@ told as running: TPE counts them among the bad (the constant liar), the Gaussian
 so that many workers do not try the same thing. So is what was refused for the trial that is being looked for (it breaks a constraint, or
 repeats a trial).
 
-A proposal takes, in ms, on one core, with three numeric parameters and one choice:  PLACEHOLDER
+Milliseconds of one core (AMD EPYC) for a proposal with three numeric parameters, one choice, four trials running:
+
+    trials so far      100   1,000   5,000
+    TPE                 11      29      74
+    Gaussian process   380     490     660    it looks at 300 results at most
+
+With several threads the Gaussian process takes ten times as long beside workers that keep all cores busy; hence one thread.
 
 Sources: Bergstra et al., NeurIPS 2011 (TPE); Falkner et al., ICML 2018, arXiv:1807.01774 (multivariate); optuna.samplers.TPESampler and
 GPSampler of Optuna 5.0.
@@ -30,6 +36,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
+from threadpoolctl import threadpool_limits
 
 from results.history import History
 from search_spaces.domains import Choice, Domain, LogRandInt, LogUniform, QUniform, RandInt, Uniform, Value
@@ -100,7 +107,7 @@ def _sampler(
         rng = random.Random(f"{seed}/{draw}")
         if told.num_results < MIN_RESULTS or len(refused) >= max_refused:
             return told.space.sample(rng)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), threadpool_limits(1):
             warnings.simplefilter("ignore", ExperimentalWarning)
             return told.ask(fresh(_seed(seed, draw)), refused)
 
