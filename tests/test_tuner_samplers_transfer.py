@@ -123,7 +123,7 @@ def test_of_many_trials_an_even_share_of_the_leaderboard_is_kept(tmp_path: Path)
 
 
 def test_a_sweep_that_does_not_exist_or_has_no_result_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(NotASweep, match="before: no sweep there"):
+    with pytest.raises(NotASweep, match=r"search\.transfer: before: no sweep there"):
         transfer.frozen(following(), tmp_path)
     with hold(make_sweep(name="before"), Storage(tmp_path / "before"), source=None, cost=flat_cost):
         pass

@@ -62,7 +62,11 @@ def frozen(sweep: Sweep, runs: Path) -> tuple[Sweep, list[str]]:
         if isinstance(name, Earlier):
             transfer.append(name)
             continue
-        earlier, said = _taken(name, find_sweep(name, runs), sweep, space)
+        try:
+            storage = find_sweep(name, runs)
+        except NotASweep as error:
+            raise NotASweep(f"search.transfer: {error}") from error
+        earlier, said = _taken(name, storage, sweep, space)
         transfer.append(earlier)
         remarks += [f"search.transfer: {name}: {remark}" for remark in said]
     return sweep.model_copy(update={"search": sweep.search.model_copy(update={"transfer": tuple(transfer)})}), remarks
