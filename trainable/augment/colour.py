@@ -6,6 +6,8 @@ saturation. The draws (`random_...`) and what is done with them are separate fun
 Shapes: B batch, H height, W width, C channels (3 for RGB, 1 for grey), P = H * W * C, T taps of a kernel.
 """
 
+from functools import lru_cache
+
 import torch
 
 from trainable.augment.geometry import reflected
@@ -30,8 +32,7 @@ def random_blur(images_BHWC: torch.Tensor, probability: float, kernel: int, wide
     """Blur a share of the images, each by its own standard deviation from NARROWEST_BLUR to `widest` pixels."""
     chosen_B, sigmas_B = torch.rand((2, len(images_BHWC)), generator=generator, device=images_BHWC.device)
     kernels_BT = gaussian_kernels(NARROWEST_BLUR + (widest - NARROWEST_BLUR) * sigmas_B, kernel)
-    untouched_T = torch.zeros(kernel, device=images_BHWC.device)
-    untouched_T[kernel // 2] = 1.0
+    untouched_T = (torch.arange(kernel, device=images_BHWC.device) == kernel // 2).float()
     return blur(images_BHWC, torch.where(chosen_B[:, None] < probability, kernels_BT, untouched_T))
 
 
@@ -87,4 +88,10 @@ def _grey(images_BHWC: torch.Tensor) -> torch.Tensor:
     if images_BHWC.shape[3] == 1:
         return images_BHWC.flatten()
     # A product with a vector: 100 us for 128 images of 32x32, where adding up three strided channels takes 160.
-    return images_BHWC.reshape(-1, 3).mv(torch.tensor(LUMA, device=images_BHWC.device))
+    return images_BHWC.reshape(-1, 3).mv(_luma(images_BHWC.device))
+
+
+@lru_cache
+def _luma(device: torch.device) -> torch.Tensor:
+    """Return LUMA on the device, where it was copied once: a GPU is waited for while numbers are copied to it."""
+    return torch.tensor(LUMA, device=device)

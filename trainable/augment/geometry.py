@@ -102,10 +102,12 @@ def five_crop(images_BHWC: torch.Tensor, places_B: torch.Tensor, size: int) -> t
         float32 images_BHWC.
     """
     _, height, width, _ = images_BHWC.shape
+    # Computed rather than looked up: a GPU would be waited for while a table is copied to it.
+    centred_B, bottom_B, right_B = places_B == 4, (places_B == 2) | (places_B == 3), (places_B == 1) | (places_B == 3)
     last_top, last_left = height - size, width - size
-    tops = torch.tensor((0, 0, last_top, last_top, round(last_top / 2)), device=images_BHWC.device)
-    lefts = torch.tensor((0, last_left, 0, last_left, round(last_left / 2)), device=images_BHWC.device)
-    cuts_BHWC = _cut(images_BHWC.contiguous(), tops[places_B], lefts[places_B], size, size)
+    tops_B = bottom_B * last_top + centred_B * round(last_top / 2)
+    lefts_B = right_B * last_left + centred_B * round(last_left / 2)
+    cuts_BHWC = _cut(images_BHWC.contiguous(), tops_B, lefts_B, size, size)
     enlarged_BCHW = interpolate(cuts_BHWC.float().permute(0, 3, 1, 2), size=(height, width), mode="bilinear")
     return enlarged_BCHW.permute(0, 2, 3, 1).contiguous()
 
