@@ -18,9 +18,9 @@ import torch
 from torch import nn
 
 from trainable import checkpoint, family, optimizers, rng
-from trainable.augment.mix import Mix
-from trainable.augment.pipeline import Augment
+from trainable.batches import Batches
 from trainable.best import Best
+from trainable.captured import CapturedStep, capture_for, stream_of_its_own
 from trainable.checkpoint import Checkpoint
 from trainable.config.train import TrainConfig
 from trainable.data.resident import TrainingData
@@ -84,7 +84,7 @@ class Training:
         self.module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub forgets this form
         _refuse_images_the_network_cannot_read(self.module, data, device)
         self.number_format = number_format(config.precision, device)
-        self._optimizer = optimizers.build(config, self.module)
+        self._optimizer = optimizers.build(config, self.module, from_device=optimizers.on_device(config, self.number_format, device))
         self._step = TrainStep(
             self.module, self._optimizer, self.number_format, smoothing=config.label_smoothing, clip_norm=config.clip_norm
         )
@@ -95,9 +95,16 @@ class Training:
         )
         self._ema = Ema(self.module, decay=config.ema_decay) if config.ema_decay else None
         self._best = Best(metric=config.metric, keep=config.keep_best)
-        self._augment = Augment(config.augment, image=data.image, mean=data.mean, device=device)
-        self._mix = Mix(config)
         self.normalize = Normalize(self.data.mean, self.data.std, device)
+        self._batches = Batches(config, data, self.normalize, device)
+        self._captured = CapturedStep(
+            self._batches,
+            self._step,
+            batch_size=config.batch_size,
+            accumulation=config.accumulation,
+            device=device,
+            capture=capture_for(config, self.number_format, device),
+        )
 
     @property
     def evaluated(self) -> nn.Module:
@@ -144,24 +151,24 @@ class Training:
         losses_S = torch.zeros(len(sizes), device=self.device)
         num_right = torch.zeros((), dtype=torch.int64, device=self.device)
         looks = STEPS_BETWEEN_LOOKS[self.device.type]
-        augmenting = rng.generator(config.seed, epoch, "augment", self.device)
-        mixing = rng.generator(config.seed, epoch, "mix", self.device)
         num_done = 0
+        self._batches.begin(epoch)
         self.module.train()
-        with rng.seeded(config.seed, epoch, "dropout", self.device), float32_products(self.number_format):
+        with (
+            rng.seeded(config.seed, epoch, "dropout", self.device),
+            float32_products(self.number_format),
+            stream_of_its_own(self.device),
+        ):
             for step, batches in enumerate(steps):
                 lr = lr_at(config, self.epoch * len(steps) + step, len(steps))
                 num_images = sum(len(rows_B) for rows_B in batches)
                 for rows_B in batches:
-                    images_BHWC = self._augment(data.train_images_NHWC.index_select(0, rows_B), augmenting)
-                    labels_B = data.train_labels_N.index_select(0, rows_B)
-                    images_BCHW, targets = self._mix(self.normalize(images_BHWC), labels_B, mixing)
-                    losses_S[num_done], num_right_of_batch = self._step(images_BCHW, targets, len(rows_B) / num_images)
+                    losses_S[num_done], num_right_of_batch = self._captured(rows_B, len(rows_B) / num_images)
                     num_right += num_right_of_batch
                     num_done += 1
                     if num_done % looks == 0 or num_done == len(sizes):
                         self._stop_if_diverged(losses_S[:num_done], first=(num_done - 1) // looks * looks, num_steps=len(steps))
-                self._step.update(lr)
+                self._captured.update(lr)
                 for follower in (self._lookahead, self._ema):
                     if follower is not None:
                         follower.update()
@@ -209,8 +216,8 @@ class Training:
         if saved.config_hash != self._identity():
             raise CheckpointError(f"{folder} belongs to another configuration ({saved.config_hash}, this one is {self._identity()})")
         self.module.load_state_dict(saved.weights)
-        groups = self._optimizer.state_dict()["param_groups"]
-        self._optimizer.load_state_dict({"state": saved.memory["optimizer"], "param_groups": groups})
+        optimizers.load(self._optimizer, saved.memory["optimizer"])
+        self._captured.forget()
         for name, part in self._stateful().items():
             part.load_state_dict(saved.memory[name])
         self.epoch = saved.epoch
