@@ -8,8 +8,8 @@ turn, after a round that is not counted; the tutorial loop in a fresh process ea
 with the allocator set as a worker sets it. A round trains a few batches of CIFAR-10, from the folder in SHORTLIST_DATASETS, or of
 generated images where there is none.
 
-On a CPU, one thread is used and processor time is measured: it leaves out what other programs on the machine take. On a GPU (not yet
-measured) it is wall time, and no shares are given.
+One thread is used and processor time is measured: it leaves out what other programs on the machine take. For a GPU there is
+`benchmarks.trial_speed_gpu`.
 """
 
 import argparse
@@ -48,7 +48,6 @@ from tuner import provenance
 NETWORKS = {8: ((1, 1, 1), 2048), 16: ((1, 1, 1), 1024), 64: ((3, 3, 3), 128)}
 EPOCH_IMAGES = 45_000  # CIFAR-10 with a tenth held out: what the time of a checkpoint is compared with
 VALIDATION = 1 / 9  # validation images for each training image, in that division
-CLOCKS = {"cpu": time.process_time, "cuda": time.perf_counter}
 DATASETS = Path(os.environ.get("SHORTLIST_DATASETS", Path(__file__).parents[2] / "shared" / "datasets"))
 
 
@@ -125,8 +124,7 @@ def watched(training: Training, shares: Shares) -> Iterator[None]:
     """Time the parts of a training from outside: the loop itself is the one that production runs."""
     optimizer = training._optimizer
     with ExitStack() as stack:
-        stack.enter_context(patch.object(training, "_augment", shares.timed("data", training._augment)))
-        stack.enter_context(patch.object(training, "normalize", shares.timed("data", training.normalize)))
+        stack.enter_context(patch.object(training._captured, "_batches", shares.timed("data", training._batches)))
         stack.enter_context(patch.object(trainable.training, "evaluate", shares.timed("evaluation", trainable.training.evaluate)))
         stack.enter_context(patch.object(torch.Tensor, "backward", shares.timed("backward", torch.Tensor.backward)))
         for hook in (
@@ -144,7 +142,7 @@ def tutorial_seconds(channels: int, batch_size: int, num_images: int, device: to
     torch.set_num_threads(1)
     train_epoch = tutorial(recipe(channels, batch_size), pictures(num_images, device)[0], device)
     train_epoch()
-    return seconds(train_epoch, device)
+    return seconds(train_epoch)
 
 
 def measure(channels: int, batch_size: int, repeats: int, device: torch.device) -> dict[str, Any]:
@@ -152,15 +150,15 @@ def measure(channels: int, batch_size: int, repeats: int, device: torch.device) 
     blocks, num_images = NETWORKS[channels]
     num_images = max(num_images, batch_size)
     training = Training(recipe(channels, batch_size), pictures(num_images, device)[0], device)
-    shares = Shares(CLOCKS[device.type])
+    shares = Shares(time.process_time)
     rates: dict[str, list[float]] = {"ours": [], "tutorial": []}
     spent: dict[str, list[float]] = defaultdict(list)
     for number in range(repeats + 1):
         shares.seconds.clear()
         with watched(training, shares):
-            ours_s = seconds(training.train_epoch, device)
+            ours_s = seconds(training.train_epoch)
         with tempfile.TemporaryDirectory() as folder:
-            saving_s = seconds(lambda folder=folder: training.save(Path(folder) / "checkpoint"), device)  # type: ignore[misc]
+            saving_s = seconds(lambda folder=folder: training.save(Path(folder) / "checkpoint"))  # type: ignore[misc]
         if number == 0:
             continue
         # A fresh process each time: how often glibc gives memory back differs from one to the next, and its speed with it.
@@ -184,18 +182,15 @@ def measure(channels: int, batch_size: int, repeats: int, device: torch.device) 
         "ours_images_per_s": summary(rates["ours"]),
         "tutorial_images_per_s": summary(rates["tutorial"]),
         "ratio": summary(ratios),
-        "shares_of_our_epoch": {part: summary(values) for part, values in spent.items()} if device.type == "cpu" else None,
+        "shares_of_our_epoch": {part: summary(values) for part, values in spent.items()},
     }
 
 
-def seconds(work: Callable[[], object], device: torch.device) -> float:
-    """Return what a piece of work takes; a GPU is waited for."""
-    clock = CLOCKS[device.type]
-    started = clock()
+def seconds(work: Callable[[], object]) -> float:
+    """Return the processor time that a piece of work takes."""
+    started = time.process_time()
     work()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return clock() - started
+    return time.process_time() - started
 
 
 def summary(values: list[float]) -> dict[str, float]:
@@ -221,10 +216,15 @@ def pictures(num_images: int, device: torch.device) -> tuple[TrainingData, str]:
     num_val = round(num_images * VALIDATION)
     if folder.is_dir():
         return resident(DataConfig(name="parquet", path=str(folder), validation=num_val, train_examples=num_images), device), "CIFAR-10"
+    return generated(num_images, num_val, device), "generated images"
+
+
+def generated(num_images: int, num_val: int, device: torch.device) -> TrainingData:
+    """Return noise of CIFAR-10's shape."""
     generator = torch.Generator().manual_seed(0)
     images_NHWC = torch.randint(0, 256, (num_images + num_val, 32, 32, 3), dtype=torch.uint8, generator=generator).to(device)
     labels_N = torch.randint(0, 10, (num_images + num_val,), generator=generator).to(device)
-    data = TrainingData(
+    return TrainingData(
         train_images_NHWC=images_NHWC[:num_images],
         train_labels_N=labels_N[:num_images],
         val_images_NHWC=images_NHWC[num_images:],
@@ -234,22 +234,17 @@ def pictures(num_images: int, device: torch.device) -> tuple[TrainingData, str]:
         class_names=tuple("0123456789"),
         fingerprint="generated",
     )
-    return data, "generated images"
 
 
 def in_words(row: dict[str, Any]) -> str:
     """Return the figures of one network and batch size in a line."""
     line = f"{row['channels']:3} channels, batch {row['batch_size']:3}: {row['ours_images_per_s']['mean']:7.1f} images/s, "
     line += f"{row['ratio']['mean']:.2f} (sd {row['ratio']['sd']:.2f}) times the tutorial loop"
-    if row["shares_of_our_epoch"]:
-        line += f", {row['shares_of_our_epoch']['beside_the_network']['mean']:.1%} beside the network"
-    return line
+    return f"{line}, {row['shares_of_our_epoch']['beside_the_network']['mean']:.1%} beside the network"
 
 
-def hardware(device: torch.device) -> str:
+def hardware() -> str:
     """Return what computes, in words; no name of a machine."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     fields = {key.strip(): value for key, _, value in (line.partition(": ") for line in lines)}
     flags = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in fields.get("flags", "").split()]
@@ -261,12 +256,11 @@ def main() -> None:
     parser.add_argument("--channels", type=int, nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[16, 64, 128, 256])
     parser.add_argument("--repeats", type=int, default=2)
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     if options.repeats < 2:
         parser.error(f"--repeats: {options.repeats}, must be at least 2, for a standard deviation")
-    device = torch.device(options.device)
+    device = torch.device("cpu")
     torch.set_num_threads(1)
     keep_freed_memory()
     rows = []
@@ -275,9 +269,9 @@ def main() -> None:
             rows.append(row := measure(channels, batch_size, options.repeats, device))
             print(in_words(row), file=sys.stderr, flush=True)
     record = {
-        "measured": "processor time" if device.type == "cpu" else "wall time",
+        "measured": "processor time",
         "images": pictures(1000, device)[1],
-        "hardware": hardware(device),
+        "hardware": hardware(),
         "commit": provenance.commit(),
         "versions": provenance.versions(),
         "networks": rows,

@@ -11,7 +11,8 @@ and capturing computes nothing, so neither changes a number.
 
 Which steps are replayed: those on CUDA, of an optimizer in `optimizers.ON_DEVICE`, not in float16 (the gradient scaler has to look at every
 step whether to take it), with as many images as the others: the last step of an epoch is eager where it has fewer. A network that cannot be
-captured (it waits for the device, or draws numbers on the processor) is trained eagerly throughout, with one warning in the log.
+captured (it waits for the device, draws numbers on the processor, replaces a buffer) is trained eagerly throughout, with one warning in the
+log; what its forward pass counts in Python is not noticed, and is done in the warm-ups only.
 SHORTLIST_NO_GRAPHS=1 switches all this off; the numbers stay the same.
 
 Written without a GPU at hand: its logic is tested on a CPU with graphs of recorded operations; nothing here has run on CUDA yet.

@@ -62,7 +62,7 @@ def gradient_scaler(device: torch.device, number_format: NumberFormat) -> torch.
     """Return what keeps small gradients from vanishing in float16: it multiplies the loss, and skips a step whose gradients overflow.
 
     In the other formats it does nothing and has no state. It must not meet torch's fused SGD, which begins with an uninitialised
-    momentum where its very first step is skipped (torch 2.15); unfused SGD, which CUDA gets here, and fused Adam are right.
+    momentum where its very first step is skipped (torch 2.15); unfused SGD, which float16 gets, and fused Adam are right.
     """
     return torch.amp.GradScaler(device.type, enabled=number_format == "float16")
 
