@@ -143,6 +143,14 @@ class Space:
         """Return the space without the parameters of some paths, on which no condition looks."""
         return Space(tuple(s for s in self.settings if s.path not in paths or isinstance(s, Constant)))
 
+    def known(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        """Return a candidate's values together with the constants that conditions look at."""
+        known = dict(values)
+        for constant in self._asked:
+            if active(constant.conditions, known):
+                known[constant.path] = option_name(constant.value)
+        return known
+
     def part(self, path: str) -> "Space":
         """Return the space of one field and all beneath it, with what decides about them."""
         wanted = {setting.path for setting in self.settings if f"{setting.path}.".startswith(f"{path}.")}
@@ -219,6 +227,10 @@ class Space:
         """Parameters, and the constants that conditions look at: all that drawing and counting need."""
         asked = {condition.path for setting in self.settings for condition in setting.conditions}
         return tuple(setting for setting in self.settings if isinstance(setting, Parameter) or setting.path in asked)
+
+    @functools.cached_property
+    def _asked(self) -> tuple[Constant, ...]:
+        return tuple(setting for setting in self._deciding if isinstance(setting, Constant))
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
