@@ -4,11 +4,14 @@ ValueError
 └── SweepError    the sweep file, an override or a candidate is wrong: the user mends the file
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 KeyPath = tuple[str | int, ...]
 """Where something stands in a file: keys and list indexes from the top."""
+
+Locate = Callable[[KeyPath], tuple[str, int, int]]
+"""Keys of a sweep file -> file, line and column, for mistakes that are found after loading."""
 
 
 def dotted(path: Sequence[str | int]) -> str:

@@ -6,6 +6,8 @@ Fields that only make sense together are checked in `checks.py`, so that every m
 import hashlib
 import json
 import re
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -57,10 +59,57 @@ class Objective(Frozen):
         return 1 if self.mode == "max" else -1
 
 
+COUNT = r"^(\d+(?:\.\d+)?)(k|M|G)$"
+BYTES = r"^(\d+(?:\.\d+)?)(KiB|MiB|GiB)$"
+UNITS = {"k": 10**3, "M": 10**6, "G": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+
+
+def _number(pattern: str) -> Callable[[Any], Any]:
+    """Return what reads `5M`; what is no such text is left to the field's own bounds."""
+
+    def read(value: Any) -> Any:
+        found = re.match(pattern, value) if isinstance(value, str) else None
+        return value if found is None else int(Decimal(found[1]) * UNITS[found[2]])
+
+    return read
+
+
+Count = Annotated[
+    int,
+    Field(strict=True, ge=1),
+    BeforeValidator(_number(COUNT)),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": COUNT}]}),
+    Described("a whole number >= 1, or text such as 5M (units k, M, G)"),
+]
+Bytes = Annotated[
+    int,
+    Field(strict=True, ge=1),
+    BeforeValidator(_number(BYTES)),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": BYTES}]}),
+    Described("a number of bytes >= 1, or text such as 2GiB (units KiB, MiB, GiB)"),
+]
+
+
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
 class Constraints(Frozen):
     """Limits a candidate must keep; one that breaks a limit never becomes a trial."""
 
-    max_parameters: Annotated[int, Field(strict=True, ge=1)] | None = Field(default=None, description="Most trainable parameters.")
+    max_parameters: Count | None = Field(default=None, description="Most trainable parameters.")
+    max_flops: Count | None = later(
+        None, description="Most floating-point operations of one forward pass of one image; a multiply-add counts as two."
+    )
+    max_memory: Bytes | None = later(
+        None, description="Most memory of a trial, estimated: weights, gradients, optimizer and the activations of one batch."
+    )
+    where: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_listed),
+        WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+        Described("an expression such as batch_size * accumulation <= 512, or a list of them"),
+    ] = later((), description="What must hold for every candidate.")
 
 
 class Observation(Frozen):
