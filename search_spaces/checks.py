@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from search_spaces import search_checks
+from search_spaces import constraint_checks, search_checks
 from search_spaces.domain_words import WORDS
 from search_spaces.errors import KeyPath, Problem
+from search_spaces.feasible_space import Feasible
 from search_spaces.flatten import Flattened
 from search_spaces.refusals import refusals
 from search_spaces.space import Space
-from search_spaces.sweep import METRICS, AshaOptions, SchedulerOptions, Sweep
+from search_spaces.sweep import ENDLESS, METRICS, AshaOptions, SchedulerOptions, Sweep
 from search_spaces.trial_checks import no_field
 from search_spaces.trial_fields import ELSEWHERE, field
 from search_spaces.wording import described, listed, shown
@@ -32,6 +33,7 @@ def problems(data: Mapping[str, Any], flattened: Flattened | None) -> list[Probl
         *_objective(data.get("objective")),
         *_scheduler(data.get("scheduler")),
         *search_checks.problems(data, flattened),
+        *constraint_checks.problems(data.get("constraints"), flattened),
         *_data(data.get("data")),
         *_final(data),
     ]
@@ -45,9 +47,20 @@ def warnings(sweep: Sweep) -> list[str]:
         usual = AshaOptions(max_epochs=rule.max_epochs).first_rung
         found.append(f"scheduler.asha.min_epochs: a first rung of one epoch is a bet on noise; the default here is {usual}")
     found += search_checks.warnings(sweep.search, Space.parse(sweep.trial))
+    found += _too_few(sweep)
     if sweep.final is not None and sweep.final.epochs is not None and sweep.final.epochs < sweep.max_epochs:
         found.append(f"final.epochs: {sweep.final.epochs} is less than the {sweep.max_epochs} of a trial trained in full")
     return found
+
+
+def _too_few(sweep: Sweep) -> Iterator[str]:
+    """Yield a warning where fewer candidates keep the constraints than are asked for; how many keep network limits is not counted here."""
+    trials, space = sweep.search.trials, Space.parse(sweep.trial)
+    if trials is None or sweep.search.sampler not in ENDLESS or not sweep.constraints.where:
+        return
+    left = Feasible(space, sweep, None).num_candidates()
+    if left is not None and left < trials <= (space.size() or trials):
+        yield f"search.trials: {trials} are asked for, but only {left} candidates keep the constraints; the sweep ends after those"
 
 
 def _objective(objective: Any) -> Iterator[Problem]:

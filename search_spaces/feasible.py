@@ -1,20 +1,27 @@
-"""How much of a space keeps its limits: counted before anything is trained, and refused where nothing does."""
+"""How much of a space keeps its limits: looked at before anything is trained, and refused where nothing does.
+
+The share is that of candidates as they are drawn from the domains. Networks are counted only so far: MAX_NETWORKS of them.
+"""
 
 import itertools
-from collections.abc import Callable, Collection, Iterator, Mapping
+import math
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
 
-from search_spaces import constraints
+from search_spaces.constraints import LIMITS, Rule
 from search_spaces.domains import Value
-from search_spaces.errors import Mistake, SweepError
+from search_spaces.errors import Locate, Mistake, SweepError, dotted
+from search_spaces.feasible_space import MAX_NETWORKS, Cost, Feasible, prepared
+from search_spaces.parts import Part, Values
 from search_spaces.space import Space
 from search_spaces.sweep import Sweep
+from search_spaces.wording import shown
 from trainable.config.cost import ArchitectureCost
 from trainable.config.train import TrainConfig
 
-MAX_LISTED = 10_000  # networks; counting one on the meta device takes milliseconds
-NUM_DRAWS = 2_000  # where there are more: a share of 0.2 % is then missed once in e^4 = 55 sweeps
+NUM_DRAWS = 2_000  # of a part: a share of 0.2 % is then missed once in e^4 = 55 sweeps, and looked for more closely
+NUM_COUNTED = 100  # draws where each network has to be counted; a few seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,53 +29,144 @@ class Feasibility:
     """What was found.
 
     Attributes:
-        architectures: Name -> cost of each distinct network that keeps every limit, in the order found; never empty.
-        num_looked_at: Distinct networks, those that break a limit included.
-        exhaustive: Whether these are all networks of the space; False where they were drawn.
-        smallest: Cost of the network with the fewest parameters.
+        share: Fraction of candidates that keep every limit, > 0 and at most 1; about, where they were drawn.
+        architectures: Name -> cost of each distinct network that was seen to keep every limit, in the order found; never empty.
+        num_looked_at: Distinct networks that were counted, those that break a limit included.
+        exhaustive: Whether these are all networks of the space.
+        smallest: Cost of the network with the fewest parameters among them.
     """
 
+    share: float
     architectures: dict[str, ArchitectureCost]
     num_looked_at: int
     exhaustive: bool
     smallest: ArchitectureCost
 
-    @property
-    def share(self) -> float:
-        """Return the fraction of distinct networks that keep every limit, 0..1."""
-        return len(self.architectures) / self.num_looked_at
+
+@dataclass(slots=True)
+class _Census:
+    """What was seen of one limit."""
+
+    rule: Rule
+    looked_at: int = 0
+    broken: int = 0
+    nearest: Values | None = None
+    shortfall: float = math.inf
 
 
-def check(
-    space: Space, sweep: Sweep, cost: Callable[[TrainConfig], ArchitectureCost], *, position: tuple[str, int, int] = ("", 0, 0)
-) -> Feasibility:
-    """Count the networks of a space that keep the sweep's limits.
+def check(space: Space, sweep: Sweep, cost: Cost, *, position: Locate | None = None) -> Feasibility:
+    """Look whether candidates keep the sweep's limits, and how many.
 
     Args:
         space: The parsed `sweep.trial`.
         sweep: Its limits and its seed.
         cost: Counts one network; called once for each distinct one.
-        position: File, line and column of `constraints`, for the message.
+        position: Where the limits stand in the file; without it the message names the sweep.
 
     Raises:
-        SweepError: None keeps them.
+        SweepError: None keeps them; a mistake for each limit that had a part in it.
+        ModelError: A network of the space cannot be built.
     """
-    size = space.part("model").size()
-    exhaustive = size is not None and size <= MAX_LISTED
+    feasible = prepared(sweep, cost)
+    rng = Random(sweep.seed)
+    share = _share(feasible, sweep, rng, position)
+    return _networks(feasible, sweep, rng, share)
+
+
+def check_configurations(sweep: Sweep, *, position: Locate | None = None) -> None:
+    """Look whether candidates keep those limits for which no network has to be counted.
+
+    Raises:
+        SweepError: As `check`.
+    """
+    _share(Feasible(Space.parse(sweep.trial), sweep, None), sweep, Random(sweep.seed), position)
+
+
+def _share(feasible: Feasible, sweep: Sweep, rng: Random, position: Locate | None) -> float:
+    share = 1.0
+    mistakes: list[Mistake] = []
+    for part in feasible.parts:
+        if part.rules:
+            found, census = _looked(part, rng)
+            if found <= 0.0:
+                to_blame = [entry for entry in census if entry.broken == entry.looked_at] or [entry for entry in census if entry.broken]
+                mistakes += [_mistake(entry, part, sweep, position) for entry in to_blame]
+            share *= found
+    if mistakes:
+        raise SweepError(mistakes)
+    return share
+
+
+def _looked(part: Part, rng: Random) -> tuple[float, list[_Census]]:
+    """Return the share of a part's candidates that keep its limits, and what was seen of each limit."""
+    census = [_Census(rule) for rule in part.rules]
+    kept = looked_at = 0.0
+    for values, weight in _candidates(part, rng):
+        known, cost = part.known(values), part.cost(values)
+        looked_at += weight
+        sound = True
+        for entry in census:
+            entry.looked_at += 1
+            if entry.rule.broken(known, cost):
+                sound = False
+                entry.broken += 1
+                if (shortfall := entry.rule.shortfall(known, cost)) < entry.shortfall:
+                    entry.nearest, entry.shortfall = values, shortfall
+        kept += weight * sound
+    if kept > 0:
+        return min(1.0, kept / looked_at), census
+    if part.impossible or part.sample(rng) is None:
+        return 0.0, census
+    # Too few to be drawn by chance; where networks were counted only so far, the share is below what those let see.
+    return (1 / looked_at if part.slow else part.share(rng)), census
+
+
+def _candidates(part: Part, rng: Random) -> Iterable[tuple[Values, float]]:
+    """Yield all candidates of a small part with their weights, else draws; few where each network has to be counted."""
+    if (combinations := part.combinations()) is not None and not part.slow:
+        yield from combinations
+        return
+    for _ in range(NUM_COUNTED if part.slow else NUM_DRAWS):
+        yield part.plain(rng), 1.0
+
+
+def _networks(feasible: Feasible, sweep: Sweep, rng: Random, share: float) -> Feasibility:
+    """Count the networks of the space, up to MAX_NETWORKS, and name those that can keep the limits."""
+    model = feasible.space.part("model")
+    size = model.size()
+    exhaustive = size is not None and size <= MAX_NETWORKS
+    draws = model.grid() if exhaustive else (drawn for _ in range(NUM_COUNTED) if (drawn := feasible.sample(rng)) is not None)
     costs: dict[str, ArchitectureCost] = {}
     fitting: dict[str, ArchitectureCost] = {}
-    for values in _candidates(space, sweep, exhaustive=exhaustive):
-        config = space.build(values, sweep.base_config())
+    named: set[str] = set()
+    for values in draws:
+        complete = feasible.space.sample(rng, given=values)
+        config = feasible.space.build(complete, sweep.base_config())
         network = config.model.model_dump_json(exclude={"label"})
-        if network in costs:
-            continue
-        costs[network] = cost(config)
-        if constraints.broken(sweep.constraints, config, costs[network]) is None:
-            fitting[_name(values, config, taken=fitting)] = costs[network]
-    smallest = min(costs.values(), key=lambda found: found.parameters)
-    if not fitting:
-        raise _none_fits(sweep, len(costs), smallest, exhaustive, position)
-    return Feasibility(architectures=fitting, num_looked_at=len(costs), exhaustive=exhaustive, smallest=smallest)
+        costs.setdefault(network, feasible.price(complete))
+        if network not in named and _fits(feasible, complete, model):
+            named.add(network)
+            fitting[_name(complete, config, taken=fitting)] = costs[network]
+    return Feasibility(
+        share=share,
+        architectures=fitting,
+        num_looked_at=len(costs),
+        exhaustive=exhaustive,
+        smallest=min(costs.values(), key=lambda cost: cost.parameters),
+    )
+
+
+def _fits(feasible: Feasible, values: Mapping[str, Value], model: Space) -> bool:
+    """Say whether a network can be part of a candidate that keeps all limits: it, or one near it with the same network, does."""
+    if feasible.broken(values) is None:
+        return True
+    own = {path: values[path] for path in model.searched if path in values}
+    if not own:
+        return True  # a single network: `check` has found a candidate
+    for part in feasible.parts:
+        if part.paths & own.keys():
+            return part.allows(own)
+    return False
 
 
 def _name(values: Mapping[str, Value], config: TrainConfig, *, taken: Collection[str]) -> str:
@@ -80,30 +178,24 @@ def _name(values: Mapping[str, Value], config: TrainConfig, *, taken: Collection
     return name if name not in taken else next(other for n in itertools.count(2) if (other := f"{name} ({n})") not in taken)
 
 
-def _candidates(space: Space, sweep: Sweep, *, exhaustive: bool) -> Iterator[dict[str, Value]]:
-    rng = Random(sweep.seed)
-    if exhaustive:
-        for values in space.part("model").grid():
-            yield space.sample(rng, given=values)
-    else:
-        for _ in range(NUM_DRAWS):
-            yield space.sample(rng)
-
-
-def _none_fits(
-    sweep: Sweep, architectures: int, smallest: ArchitectureCost, exhaustive: bool, position: tuple[str, int, int]
-) -> SweepError:
-    file, line, column = position
-    looked_at = f"none of the {architectures} networks" if exhaustive else f"none of {architectures} networks drawn"
-    return SweepError(
-        [
-            Mistake(
-                file=file or sweep.name,
-                line=line,
-                column=column,
-                path="constraints.max_parameters",
-                seen=f"{sweep.constraints.max_parameters:,} is met by {looked_at}",
-                required=f"must be >= {smallest.parameters:,}, the smallest found; raise it or make `trial.model` smaller",
-            )
-        ]
+def _mistake(entry: _Census, part: Part, sweep: Sweep, locate: Locate | None) -> Mistake:
+    """Say how many candidates broke a limit, and by how little the nearest did."""
+    rule = entry.rule
+    assert entry.nearest is not None
+    file, line, column = locate(rule.keys) if locate else (sweep.name, 0, 0)
+    drawn = part.slow or part.combinations() is None
+    all_of_them = entry.broken == entry.looked_at
+    of = f"{entry.looked_at:,} candidates{' drawn' if drawn else ''}"
+    seen = f"broken by {'each of ' if all_of_them else f'{entry.broken:,} of '}{of}"
+    if not all_of_them:
+        seen += ", and no candidate keeps every limit" if part.impossible else ", and none was found that keeps every limit"
+    figures = rule.explained(part.known(entry.nearest), part.cost(entry.nearest))
+    remedy = "raise it or search for less" if rule.name in LIMITS else "change it or the domains"
+    return Mistake(
+        file=file,
+        line=line,
+        column=column,
+        path=dotted(rule.keys),
+        seen=f"{shown(' '.join(rule.expression.text.split()))} is {seen}" if rule.name not in LIMITS else seen,
+        required=f"the nearest has {figures}; {remedy}",
     )

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from search_spaces import checks, combination_checks, trial_checks
-from search_spaces.errors import KeyPath, Problem, SweepError, dotted
+from search_spaces.errors import KeyPath, Locate, Problem, SweepError, dotted
 from search_spaces.flatten import flatten
 from search_spaces.overrides import FILE, overridden
 from search_spaces.refusals import explained, refusals
@@ -34,11 +34,16 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Sweep:
     return _anchored(_validated(data))
 
 
-def place(path: Path | str, keys: Sequence[str], overrides: Sequence[str] = ()) -> tuple[str, int, int]:
+def place(path: Path | str, keys: Sequence[str | int], overrides: Sequence[str] = ()) -> tuple[str, int, int]:
     """Return file, line and column of a key, or of the nearest one above it that is there: for mistakes found after loading."""
     if any(text.partition("=")[0] in (dotted(keys[: depth + 1]) for depth in range(len(keys))) for text in overrides):
         return (FILE, 0, 0)
     return (str(path), *read(path).position(tuple(keys)))
+
+
+def places(path: Path | str, overrides: Sequence[str] = ()) -> Locate:
+    """Return `place` of a file that was loaded, as a function of the keys."""
+    return lambda keys: place(path, keys, overrides)
 
 
 def resolved(data: Mapping[str, Any]) -> Sweep:

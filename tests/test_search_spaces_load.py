@@ -117,6 +117,18 @@ def test_warnings_name_what_is_seldom_meant(plain: Path) -> None:
     ]
 
 
+def test_fewer_candidates_that_keep_the_constraints_than_trials_are_foreseen(plain: Path) -> None:
+    overrides = [
+        "trial.batch_size={choice: [16, 32, 64]}",
+        "trial.lr={choice: [0.1, 0.2, 0.3, 0.4]}",
+        "constraints.where=lr < batch_size / 100",
+    ]
+    assert warnings(load(plain, overrides)) == [
+        "search.trials: 9 are asked for, but only 8 candidates keep the constraints; the sweep ends after those"
+    ]
+    assert warnings(load(plain, [*overrides, "search.trials=8"])) == []
+
+
 JUNK: tuple[Any, ...] = (
     *(None, True, 0, -1, 1.5, float("inf"), 10**400, "sgd", "", [], {}, [1, 0]),
     *({"choice": []}, {"choice": [[1], {"label": "a"}, None]}, {"uniform": [0, 1]}, [{"randint": [1, 2]}, 2]),

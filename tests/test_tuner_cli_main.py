@@ -100,11 +100,11 @@ def test_missing_sweep_ends_with_code_two_and_a_remedy(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_space_without_a_feasible_candidate_is_refused_with_the_smallest_count(tmp_path: Path) -> None:
+def test_space_without_a_feasible_candidate_is_refused_with_the_nearest_miss(tmp_path: Path) -> None:
     for command in ("plan", "run"):
         done = call(command, DIGITS, "-s", "constraints.max_parameters=10", cwd=tmp_path)
         assert done.returncode == 2, done.stderr
-        assert "smallest" in done.stderr
+        assert "-s: constraints.max_parameters: broken by each of 4 candidates, the nearest has " in done.stderr
         assert not (tmp_path / "runs").exists()
 
 

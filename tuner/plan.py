@@ -5,6 +5,7 @@ import statistics
 from dataclasses import dataclass
 
 from search_spaces import feasible
+from search_spaces.errors import Locate
 from search_spaces.space import Space
 from search_spaces.sweep import LEARNING, SearchOptions, Sweep
 from trainable.config.cost import ArchitectureCost
@@ -48,14 +49,14 @@ class Plan:
     epochs_in_full: int
 
 
-def plan(sweep: Sweep, cost: Cost, *, workers: int, place: tuple[str, int, int]) -> Plan:
+def plan(sweep: Sweep, cost: Cost, *, workers: int, place: Locate) -> Plan:
     """Return what to expect; nothing is trained.
 
     Args:
         sweep: The sweep.
         cost: Counts what an architecture costs.
         workers: Trials at once; promotion depends on it a little.
-        place: File, line and column of the constraints, for the refusal of a space in which nothing fits.
+        place: Where the constraints stand in the file, for the refusal of a space in which nothing fits.
 
     Raises:
         SweepError: No candidate fits the constraints.

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from results.events import Event
 from results.history import History
+from search_spaces.feasible_space import prepared
 from search_spaces.space import Space
 from search_spaces.sweep import Sweep
 from tuner.budget import Budget
@@ -31,6 +32,7 @@ def restore(sweep: Sweep, events: Iterable[Event], *, cost: Cost, append: Append
         space=space,
         scheduler=scheduler.build(sweep.scheduler.rule, sign=sweep.objective.sign),
         propose=sampler.build(sweep, space),
+        feasible=prepared(sweep, cost),
         cost=cost,
         budget=Budget(sweep.budget),
         history=History(),

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 from results.history import History
 from results.storage import Storage
 from search_spaces import feasible
+from search_spaces.errors import Locate
 from search_spaces.space import Space
 from search_spaces.sweep import ResourceOptions, Sweep
 from trainable.config.cost import ArchitectureCost
@@ -117,7 +118,7 @@ def search(
     *,
     source: bytes | None,
     code: Mapping[str, bytes],
-    place: tuple[str, int, int],
+    place: Locate,
     workplace: Workplace,
 ) -> Ending:
     """Search to the end: from the start, or from wherever the stored sweep stands.
@@ -127,7 +128,7 @@ def search(
         storage: Where to keep it.
         source: The sweep file's bytes; None where it is stored already.
         code: Files of the user's own networks, importable here.
-        place: File, line and column of the constraints, for the refusal of a space in which nothing fits.
+        place: Where the constraints stand in the file, for the refusal of a space in which nothing fits.
         workplace: Where it runs and who looks on.
 
     Raises:

@@ -5,27 +5,22 @@ scheduler's rungs, `Budget`) that are fed the same events live and on replay. Ev
 No ray, no torch, no clock: the time comes in as `now`, in seconds since 1970 (UTC).
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Protocol
 
 from results.events import Decided, Ended, EndStatus, Event, Launched, Lost, Repeated, Reported, Suggested, Why, stamp
 from results.history import History, TrialRecord
-from search_spaces import constraints
+from search_spaces.feasible_space import Feasible
 from search_spaces.space import Space
 from search_spaces.sweep import Sweep
 from trainable.config.cost import ArchitectureCost
 from trainable.config.train import TrainConfig
-from trainable.errors import ModelError
 from tuner.budget import Budget
+from tuner.candidates import Candidates
 from tuner.decisions import CONTINUE, Decision, Job, Promotion
 from tuner.samplers.sampler import Propose, num_trials
 from tuner.schedulers.scheduler import Scheduler
-
-# Draws in a row that may break a constraint or repeat a trial before the space counts as used up. A feasible share of 1 in
-# 500 is missed with probability (1 - 1/500)**10_000 = 2e-9.
-MAX_DRAWS = 10_000
 
 # A trial whose worker is lost this often is taken for the cause.
 MAX_LOSSES = 3
@@ -54,6 +49,7 @@ class Search:
         space: Space,
         scheduler: Scheduler,
         propose: Propose,
+        feasible: Feasible,
         cost: Cost,
         budget: Budget,
         history: History,
@@ -66,8 +62,7 @@ class Search:
         self.stopped_by: str | None = None  # why nothing new is started; None while the search goes on
         self._space = space
         self._scheduler = scheduler
-        self._propose = propose
-        self._cost = cost
+        self._candidates = Candidates(propose, feasible, cost, seed=sweep.seed)
         self._append = append
         self._nothing_left = False
         self._num_in_all = num_trials(sweep, space)
@@ -192,40 +187,23 @@ class Search:
         wanted = self.sweep.search.trials
         if self.exhausted or (wanted is not None and self.history.num_counted >= wanted) or self._refused(now):
             return None
-        rejected: Counter[str] = Counter()
-        first = self.history.next_draw
-        for draw in range(first, first + MAX_DRAWS):
-            suggestion = self._propose(self.history, draw)
-            if suggestion is None:
-                break
-            config = self._space.build(suggestion.values, self.sweep.base_config())
-            config_hash = config.hash()
-            if config_hash in self.history.config_hashes:
-                rejected["duplicate"] += 1
-                continue
-            try:
-                cost = self._cost(config)
-                reason = constraints.broken(self.sweep.constraints, config, cost)
-            except ModelError as error:  # so rare that the networks counted before the first trial were all sound
-                reason = str(error)
-            if reason is not None:
-                rejected[reason] += 1
-                continue
-            trial = f"t{len(self.history.trials) + 1:05d}"
-            suggested = Suggested(
-                at=stamp(now),
-                trial=trial,
-                config=config.model_dump(mode="json"),
-                config_hash=config_hash,
-                values=dict(suggestion.values),
-                cost=asdict(cost),
-                draw=draw,
-                source=suggestion.source,
-                rejected=dict(rejected),
-            )
-            return self._launch(trial, config, 0, self._scheduler.segment_end(0), "new", now, before=(suggested,))
-        self.exhausted = True
-        return None
+        found = self._candidates.next(self.history)
+        if found is None:
+            self.exhausted = True
+            return None
+        trial = f"t{len(self.history.trials) + 1:05d}"
+        suggested = Suggested(
+            at=stamp(now),
+            trial=trial,
+            config=found.config.model_dump(mode="json"),
+            config_hash=found.config.hash(),
+            values=dict(found.suggestion.values),
+            cost=asdict(found.cost),
+            draw=found.suggestion.draw,
+            source=found.suggestion.source,
+            rejected=dict(found.rejected),
+        )
+        return self._launch(trial, found.config, 0, self._scheduler.segment_end(0), "new", now, before=(suggested,))
 
     def _resume(self, record: TrialRecord, now: float) -> Job:
         """Return the rest of a segment that was interrupted, from the newest checkpoint that the journal knows."""

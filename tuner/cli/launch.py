@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tuner.cli.arguments import Address, Overrides, Runs, Stored, SweepFile
-from tuner.cli.prepare import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from results.storage import Storage
+    from search_spaces.errors import Locate
     from search_spaces.sweep import Sweep
 
 
@@ -28,7 +28,7 @@ def run(
     """
     from results.storage import Storage
     from search_spaces.checks import warnings
-    from search_spaces.load import load, place
+    from search_spaces.load import load, places
     from tuner import shipping
     from tuner.samplers import transfer
 
@@ -42,7 +42,7 @@ def run(
         remarks += said
     for remark in remarks:
         typer.secho(f"{sweep}: warning: {remark}", err=True, fg="yellow")
-    limits_at = place(sweep, LIMITS, overrides or ())
+    limits_at = places(sweep, overrides or ())
     _search(loaded, stored_at, source=sweep.read_bytes(), code=code, limits_at=limits_at, address=address)
 
 
@@ -67,7 +67,7 @@ def resume(
     if workers is not None:
         loaded = loaded.model_copy(update={"resources": loaded.resources.model_copy(update={"workers": workers})})
     code = shipping.stored(stored_at.root)
-    _search(loaded, stored_at, source=None, code=code, limits_at=(str(stored_at.path("sweep.json")), 0, 0), address=address)
+    _search(loaded, stored_at, source=None, code=code, limits_at=lambda keys: (str(stored_at.path("sweep.json")), 0, 0), address=address)
 
 
 def _search(
@@ -76,7 +76,7 @@ def _search(
     *,
     source: bytes | None,
     code: "Mapping[str, bytes]",
-    limits_at: tuple[str, int, int],
+    limits_at: "Locate",
     address: str,
 ) -> None:
     """Search to the end, train the finals that the file asks for, show the table and what to type next."""

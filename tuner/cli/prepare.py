@@ -7,9 +7,6 @@ import typer
 
 from tuner.cli.arguments import Format, Output, Overrides, Runs, SweepFile
 
-# Where a space in which nothing fits is reported.
-LIMITS = ("constraints", "max_parameters")
-
 
 def init(
     path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("sweep.yaml"),
@@ -36,11 +33,13 @@ def validate(sweep: SweepFile, overrides: Overrides = None, output: Output = For
     """
     import json
 
+    from search_spaces import feasible
     from search_spaces.checks import warnings
-    from search_spaces.load import load
+    from search_spaces.load import load, places
     from search_spaces.space import Space
 
     loaded = load(sweep, overrides or ())
+    feasible.check_configurations(loaded, position=places(sweep, overrides or ()))
     space = Space.parse(loaded.trial)
     remarks = warnings(loaded)
     if output is Format.json:
@@ -67,7 +66,7 @@ def plan(
     from dataclasses import asdict
 
     from search_spaces.checks import warnings
-    from search_spaces.load import load, place
+    from search_spaces.load import load, places
     from tuner import shipping
     from tuner.plan import plan as expect
     from tuner.run import cost_counter
@@ -75,7 +74,7 @@ def plan(
 
     loaded, _ = shipping.packed(load(sweep, overrides or ()), sweep.parent)
     loaded, remarks = transfer.frozen(loaded, storage)
-    limits_at = place(sweep, LIMITS, overrides or ())
+    limits_at = places(sweep, overrides or ())
     found = expect(loaded, cost_counter(loaded.data), workers=loaded.resources.workers or workers, place=limits_at)
     if output is Format.json:
         print(json.dumps(asdict(found), indent=2))
@@ -90,7 +89,7 @@ def plan(
         f"{saved:.0%} less than the {found.epochs_in_full:,} of training everything"
     )
     size = "continuous" if found.combinations is None else f"{found.combinations:,} combinations"
-    print(f"space            {size}, {found.feasible:.0%} of candidates fit the constraints")
+    print(f"space            {size}, {100 * found.feasible:.3g}% of candidates fit the constraints")
     print()
     width = max(map(len, found.architectures))
     print(f"{'architecture':<{width}}  {'parameters':>12}  {'MFLOPs/image':>12}  {'activations/image':>17}")
