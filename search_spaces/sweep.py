@@ -213,13 +213,16 @@ class SchedulerOptions(Frozen):
 
 
 class BudgetOptions(Frozen):
-    """What the sweep may spend at most; no epoch is started that would cross it."""
+    """What the sweep may spend at most; no epoch is started that is predicted to cross it."""
 
     gpu_hours: Annotated[float, Field(gt=0.0)] | None = Field(default=None, description="Hours of workers' time, summed over workers.")
     wall_clock: Duration | None = Field(
         default=None, description="Time from start to end of the search: seconds, or text such as 12h or 1h30m."
     )
     epochs: Annotated[int, Field(strict=True, ge=1)] | None = Field(default=None, description="Epochs trained, all trials together.")
+    trials: Annotated[int, Field(strict=True, ge=1)] | None = later(
+        None, description="Trials launched, replacements of those that ran out of memory included; trials that were launched go on."
+    )
 
     @property
     def wall_clock_s(self) -> float | None:

@@ -1,58 +1,202 @@
-"""What a sweep has spent, and whether one more epoch fits. A fold over the journal; no clock of its own."""
+"""What a sweep has spent, what it is about to spend, and whether one more epoch fits. A fold over the journal; no clock of its own.
 
-from results.events import DriverStarted, Event, Repeated, Reported, seconds
+An epoch starts only where what is spent, the rest of every epoch that runs and its own predicted cost stay within the limits
+together. What an epoch will cost is predicted from the trial's own last epochs, or for a new trial from similar ones: networks of
+about as many operations, with about the same batch size. The first epochs of all start blind, for nothing is known yet.
+"""
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from results.events import Decided, DriverStarted, DriverStopped, Ended, Event, Launched, Lost, Repeated, Reported, Suggested, seconds
 from search_spaces.sweep import BudgetOptions
+
+OWN_EPOCHS = 3  # the longest of a trial's last so many predicts its next: one that was slow by chance is soon forgotten
+SIMILAR_EPOCHS = 8  # the same among similar trials, of which some are slower than others
+# Upon a new trial's epoch, which similar ones predict: optimizers differ, and networks of as many operations in their layers.
+MARGIN = 1.25
+# Networks are similar within a quarter of a power of two in operations, batch sizes within half a power of two.
+OPERATIONS_STEPS = 4
+BATCH_STEPS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What decides how long an epoch of a configuration takes, within one sweep on like machines.
+
+    Attributes:
+        operations: Of one image's forward pass times the versions of it that an epoch shows, > 0.
+        batch_size: Images at a time.
+    """
+
+    operations: float
+    batch_size: int
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any], flops_per_image: int) -> Self:
+        """Return the work of a TrainConfig as JSON."""
+        repeats = config.get("augment", {}).get("repeats", 1)
+        return cls(float(max(1, flops_per_image) * repeats), config.get("batch_size", 1))
+
+    @property
+    def like(self) -> tuple[int, int]:
+        """Return what similar work has in common."""
+        return round(OPERATIONS_STEPS * math.log2(self.operations)), round(BATCH_STEPS * math.log2(self.batch_size))
+
+
+@dataclass(frozen=True, slots=True)
+class EpochCost:
+    """What one epoch takes: seconds of a device, and seconds until it is reported."""
+
+    device_s: float
+    wall_s: float
+
+    @classmethod
+    def longest(cls, costs: "deque[EpochCost]") -> Self:
+        """Return the most of each."""
+        return cls(max(cost.device_s for cost in costs), max(cost.wall_s for cost in costs))
+
+
+@dataclass(slots=True)
+class _Running:
+    """The epoch that a trial is in the middle of.
+
+    Attributes:
+        predicted: What it will cost; None where nothing was known when it began.
+        since_s: When it began, in seconds since 1970; None for the first of a segment, whose worker may still be starting.
+    """
+
+    predicted: EpochCost | None
+    since_s: float | None
 
 
 class Budget:
-    """Spent epochs, workers' time and wall-clock time, against their limits.
+    """Spent epochs, workers' time, wall-clock time and trials, against their limits.
 
     Epochs trained again after a crash count: they were paid for. Wall-clock time counts while a driver runs: a sweep that was
     interrupted overnight has not spent the night.
+
+    Attributes:
+        limits: What may be spent; `extend` replaces it, and whoever wants to know a limit asks here.
+        epochs: Epochs trained, repeated ones included.
+        device_s: Seconds in which workers trained or evaluated.
+        trials: Trials launched, replacements included.
     """
 
-    def __init__(self, options: BudgetOptions) -> None:
-        self._options = options
+    def __init__(self, limits: BudgetOptions) -> None:
+        self.limits = limits
         self.epochs = 0
         self.device_s = 0.0
+        self.trials = 0
         self._wall_s = 0.0  # of earlier drivers
         self._started_s: float | None = None
         self._last_s = 0.0
-        self._epoch_s = 0.0  # longest epoch so far: what the next one may cost
+        self._work: dict[str, Work] = {}
+        self._own: dict[str, deque[EpochCost]] = {}
+        self._similar: dict[tuple[int, int], tuple[Work, deque[EpochCost]]] = {}
+        self._running: dict[str, _Running] = {}
 
     def apply(self, event: Event) -> None:
         """Remember one fact, live or replayed."""
+        at_s = seconds(event.at)
         match event:
-            case Reported(device_s=device_s, wall_s=wall_s):
+            case Reported(trial=trial, device_s=device_s, wall_s=wall_s):
                 self.epochs += 1
                 self.device_s += device_s
-                self._epoch_s = max(self._epoch_s, wall_s)
-            case Repeated(device_s=device_s):
+                self._learn(trial, EpochCost(device_s, wall_s))
+                self._begin(trial, at_s)
+            case Repeated(trial=trial, device_s=device_s):
                 self.epochs += 1
                 self.device_s += device_s
-            case DriverStarted(at=at):
+                self._begin(trial, at_s)
+            case Launched(trial=trial):
+                self._begin(trial, None)
+            case Suggested(trial=trial, config=config, cost=cost):
+                self.trials += 1
+                self._work[trial] = Work.of(config, cost.get("flops_per_image", 1))
+            case Decided(trial=trial, action=action) if action != "continue":
+                self._running.pop(trial, None)
+            case Lost(trial=trial) | Ended(trial=trial):
+                self._running.pop(trial, None)
+            case DriverStarted():
                 if self._started_s is not None:
                     self._wall_s += self._last_s - self._started_s
-                self._started_s = seconds(at)
-        self._last_s = seconds(event.at)
+                self._started_s = at_s
+                self._running.clear()
+            case DriverStopped():
+                self._running.clear()
+        self._last_s = at_s
 
     def wall_s(self, now: float) -> float:
         """Return the seconds in which a driver ran; `now` in seconds since 1970."""
         return self._wall_s + (now - self._started_s if self._started_s is not None else 0.0)
 
-    def refusal(self, *, num_running: int, now: float) -> str | None:
-        """Return why no further epoch may start; None where it may.
+    def predicted(self, trial: str | None, work: Work | None = None) -> EpochCost | None:
+        """Return what the next epoch of a trial will cost; None where nothing is known.
 
         Args:
-            num_running: Trials that will be training if this epoch starts, itself included: each of them is in the middle
-                of an epoch that is not paid yet.
-            now: Seconds since 1970.
+            trial: Its id; None for a candidate that is no trial yet.
+            work: A candidate's work; that of `trial` where None.
         """
-        limits = self._options
-        if limits.epochs is not None and self.epochs + num_running > limits.epochs:
+        if trial is not None and (own := self._own.get(trial)):
+            return EpochCost.longest(own)
+        if work is None and (work := self._work.get(trial or "")) is None:
+            return None
+        if (alike := self._similar.get(work.like)) is None:
+            if not self._similar:
+                return None
+            alike = min(self._similar.values(), key=lambda entry: _distance(work, entry[0]))
+        similar, costs = alike
+        longest = EpochCost.longest(costs)
+        # More operations take longer in proportion at most, fewer perhaps no less: what every epoch costs besides is not known.
+        factor = MARGIN * max(1.0, work.operations / similar.operations)
+        return EpochCost(factor * longest.device_s, factor * longest.wall_s)
+
+    def refusal(self, trial: str | None, *, now: float, work: Work | None = None) -> str | None:
+        """Return why the next epoch of a trial may not start; None where it may.
+
+        Args:
+            trial: The trial; one that runs counts once. None for a candidate that is no trial yet.
+            now: Seconds since 1970.
+            work: A candidate's work.
+        """
+        limits = self.limits
+        if limits.epochs is not None and self.epochs + len(self._running) + (trial not in self._running) > limits.epochs:
             return f"epochs: {self.epochs} of {limits.epochs} spent"
-        if limits.gpu_hours is not None and self.device_s + num_running * self._epoch_s > limits.gpu_hours * 3600:
-            return f"gpu_hours: {self.device_s / 3600:.3g} of {limits.gpu_hours:g} spent"
-        if limits.wall_clock_s is not None and self.wall_s(now) + self._epoch_s > limits.wall_clock_s:
+        if limits.gpu_hours is None and limits.wall_clock_s is None:
+            return None
+        next_epoch = self.predicted(trial, work) or EpochCost(0.0, 0.0)
+        if limits.gpu_hours is not None:
+            running_s = sum(_device_s(running, now) for name, running in self._running.items() if name != trial)
+            if self.device_s + running_s + next_epoch.device_s > limits.gpu_hours * 3600:
+                return f"gpu_hours: {self.device_s / 3600:.3g} of {limits.gpu_hours:g} spent"
+        if limits.wall_clock_s is not None and self.wall_s(now) + next_epoch.wall_s > limits.wall_clock_s:
             return f"wall_clock: {self.wall_s(now):.0f} of {limits.wall_clock_s:.0f} s spent"
         return None
+
+    def trials_refusal(self) -> str | None:
+        """Return why no further trial may be launched; None where one may. Trials that were launched go on."""
+        limit = self.limits.trials
+        return f"trials: {self.trials} of {limit} launched" if limit is not None and self.trials >= limit else None
+
+    def _begin(self, trial: str, since_s: float | None) -> None:
+        """An epoch of a trial begins, unless the decision that follows ends the segment."""
+        self._running[trial] = _Running(self.predicted(trial) if self.limits.gpu_hours is not None else None, since_s)
+
+    def _learn(self, trial: str, cost: EpochCost) -> None:
+        self._own.setdefault(trial, deque(maxlen=OWN_EPOCHS)).append(cost)
+        if (work := self._work.get(trial)) is not None:
+            self._similar.setdefault(work.like, (work, deque(maxlen=SIMILAR_EPOCHS)))[1].append(cost)
+
+
+def _device_s(running: _Running, now: float) -> float:
+    """Return what a running epoch costs at least: what was predicted, or more where it has run for longer already."""
+    predicted_s = running.predicted.device_s if running.predicted is not None else 0.0
+    return predicted_s if running.since_s is None else max(predicted_s, now - running.since_s)
+
+
+def _distance(one: Work, other: Work) -> float:
+    return abs(math.log2(one.operations / other.operations)) + abs(math.log2(one.batch_size / other.batch_size))

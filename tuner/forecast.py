@@ -72,6 +72,8 @@ class _Outcome:
         # Drawn again from itself (a bootstrap): what few trials say of the mean is uncertain, too, and belongs in the range.
         self._known_s = rng.choices(list(epoch_s.values()), k=len(epoch_s))
         self._to_start = 0 if search.exhausted else max(0, search.num_trials - search.history.num_counted)
+        if search.budget.limits.trials is not None:
+            self._to_start = min(self._to_start, max(0, search.budget.limits.trials - search.budget.trials))
         self._num_completed = search.history.num_completed
         self._interrupted: deque[TrialRecord] = deque()
         self._running: list[tuple[float, str, int, int]] = []  # (when it reaches the next stop, trial, that epoch, segment's end)
@@ -179,7 +181,7 @@ class _Left:
     @classmethod
     def of(cls, search: Search, now: float) -> Self:
         """Return what is left of a search's budget."""
-        limits, spent = search.sweep.budget, search.budget
+        limits, spent = search.budget.limits, search.budget
         return cls(
             epochs=math.inf if limits.epochs is None else limits.epochs - spent.epochs,
             device_s=math.inf if limits.gpu_hours is None else limits.gpu_hours * 3600 - spent.device_s,

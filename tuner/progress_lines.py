@@ -68,7 +68,7 @@ def states(counts: Counter[Status], num_trials: int | None = None) -> str:
 
 def budget_bars(search: Search, *, now: float, width: int) -> list[Text]:
     """Return one bar for each limit that the sweep file sets."""
-    options, budget = search.sweep.budget, search.budget
+    options, budget = search.budget.limits, search.budget
     rows: list[tuple[float, str]] = []
     if options.epochs is not None:
         rows.append((budget.epochs / options.epochs, f"{budget.epochs:,} of {options.epochs:,} epochs"))
@@ -78,6 +78,8 @@ def budget_bars(search: Search, *, now: float, width: int) -> list[Text]:
     if options.wall_clock_s is not None:
         wall_s = budget.wall_s(now)
         rows.append((wall_s / options.wall_clock_s, f"{duration(wall_s)} of {duration(options.wall_clock_s)}"))
+    if options.trials is not None:
+        rows.append((budget.trials / options.trials, f"{budget.trials:,} of {options.trials:,} trials"))
     return [bar("budget", [(DONE, share)], text, width=width) for share, text in rows]
 
 

@@ -16,7 +16,7 @@ from search_spaces.space import Space
 from search_spaces.sweep import Sweep
 from trainable.config.cost import ArchitectureCost
 from trainable.config.train import TrainConfig
-from tuner.budget import Budget
+from tuner.budget import Budget, Work
 from tuner.candidates import Candidates
 from tuner.decisions import CONTINUE, Decision, Job, Promotion
 from tuner.samplers.sampler import Propose, num_trials
@@ -66,6 +66,8 @@ class Search:
         self._append = append
         self._nothing_left = False
         self._num_in_all = num_trials(sweep, space)
+        self._num_facts = 0
+        self._refused_after: int | None = None  # facts known when the budget last refused all there was: until the next one it still does
 
     @property
     def done(self) -> bool:
@@ -92,6 +94,7 @@ class Search:
         self.history.apply(event)
         self._scheduler.apply(event)
         self.budget.apply(event)
+        self._num_facts += 1
 
     def record(self, *events: Event) -> None:
         """Remember facts and have them on disk."""
@@ -164,38 +167,63 @@ class Search:
                 self.record(_stopped(decided, now))
 
     def _choose(self, now: float) -> Job | None:
-        if (trial := self.history.next_pending()) is not None:
-            return None if self._refused(now) else self._resume(self.history.trials[trial], now)
-        if (promotion := self._scheduler.promotion()) is not None:
-            return None if self._refused(now) else self._continue(promotion, "promotion", now)
+        """Return the first piece of work that the budget has room for: an expensive one holds up none of another kind."""
+        if self._refused_after == self._num_facts:
+            return None
+        before, self.stopped_by = self.stopped_by, None
+        job = self._choose_affordable(now)
+        if job is not None:
+            self.stopped_by = None
+        elif self.stopped_by is None:
+            self.stopped_by = before
+        else:
+            self._refused_after = self._num_facts
+        return job
+
+    def _choose_affordable(self, now: float) -> Job | None:
+        if (trial := self.history.next_pending()) is not None and not self._refused(trial, now):
+            return self._resume(self.history.trials[trial], now)
+        if (promotion := self._scheduler.promotion()) is not None and not self._refused(promotion.trial, now):
+            return self._continue(promotion, "promotion", now)
         if (job := self._start(now)) is not None:
             return job
-        if self.stopped_by or self.history.running or self.history.num_completed:
+        if trial is not None or self.history.running or self.history.num_completed:
             return None  # what runs may still lead to a promotion; where one was trained in full the leader may rest
-        if (promotion := self._scheduler.leader()) is not None:
-            return None if self._refused(now) else self._continue(promotion, "drain", now)
+        if (promotion := self._scheduler.leader()) is not None and not self._refused(promotion.trial, now):
+            return self._continue(promotion, "drain", now)
         return None
 
-    def _refused(self, now: float) -> bool:
-        """Return whether the budget has no room for what would be launched next, and keep its reason."""
-        refusal = self.budget.refusal(num_running=len(self.history.running) + 1, now=now)
-        self.stopped_by = None if refusal is None else f"budget of {refusal}"
+    def _refused(self, trial: str | None, now: float, work: Work | None = None) -> bool:
+        """Return whether the budget has no room for the next epoch of a trial, or of a candidate; keep the first reason."""
+        refusal = self.budget.refusal(trial, now=now, work=work)
+        if refusal is not None:
+            self.stopped_by = self.stopped_by or f"budget of {refusal}"
         return refusal is not None
 
     def _start(self, now: float) -> Job | None:
-        """Return the first segment of a new trial; None when all were launched, or the space is used up."""
+        """Return the first segment of a new trial; None when all were launched, the space is used up, or the budget has no room for it.
+
+        A candidate that the budget has no room for waits for more: to pass it over would favour small networks whenever a budget ends,
+        and a sweep that is extended would miss it.
+        """
         wanted = self.sweep.search.trials
-        if self.exhausted or (wanted is not None and self.history.num_counted >= wanted) or self._refused(now):
+        if self.exhausted or (wanted is not None and self.history.num_counted >= wanted) or self._refused(None, now):
+            return None
+        if (refusal := self.budget.trials_refusal()) is not None:
+            self.stopped_by = self.stopped_by or f"budget of {refusal}"
             return None
         found = self._candidates.next(self.history)
         if found is None:
             self.exhausted = True
             return None
+        content = found.config.model_dump(mode="json")
+        if self._refused(None, now, Work.of(content, found.cost.flops_per_image)):
+            return None
         trial = f"t{len(self.history.trials) + 1:05d}"
         suggested = Suggested(
             at=stamp(now),
             trial=trial,
-            config=found.config.model_dump(mode="json"),
+            config=content,
             config_hash=found.config.hash(),
             values=dict(found.suggestion.values),
             cost=asdict(found.cost),
@@ -244,7 +272,7 @@ class Search:
             return Decision(action="stop", reason="trained in full"), [Ended(at=at, trial=event.trial, status="completed")]
         decision = self._scheduler.judge(event.trial, event.epoch)
         if budgeted and decision.action == "continue":
-            refusal = self.budget.refusal(num_running=len(self.history.running), now=now)
+            refusal = self.budget.refusal(event.trial, now=now)
             if refusal is not None:
                 self.stopped_by = f"budget of {refusal}"
                 decision = Decision(action="pause", rung_epochs=decision.rung_epochs, cutoff=decision.cutoff, reason=self.stopped_by)
