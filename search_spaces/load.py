@@ -46,6 +46,12 @@ def places(path: Path | str, overrides: Sequence[str] = ()) -> Locate:
     return lambda keys: place(path, keys, overrides)
 
 
+def refusal(path: Path | str, problems: Sequence[Problem], overrides: Sequence[str] = ()) -> SweepError:
+    """Return the error for problems that were found after loading, each with its place."""
+    source, _ = overridden(read(path), overrides)
+    return SweepError([source.mistake(problem) for problem in problems])
+
+
 def resolved(data: Mapping[str, Any]) -> Sweep:
     """Return a sweep that was stored resolved (`sweep.json`); whether its data is still there is not asked.
 

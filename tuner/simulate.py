@@ -35,6 +35,7 @@ def simulate(
     *,
     num_workers: int,
     epoch_s: Callable[[Job], float] = lambda job: 1.0,
+    launch_s: Callable[[Job], float] = lambda job: 0.0,
     start_s: float = 0.0,
     max_epochs: int | None = None,
 ) -> Trace:
@@ -45,6 +46,7 @@ def simulate(
         curves: What an epoch of a job gives.
         num_workers: Segments trained at the same time, >= 1.
         epoch_s: Seconds that one epoch of a job takes.
+        launch_s: Seconds from a job's launch to its first epoch's start.
         start_s: The clock at the start, seconds since 1970.
         max_epochs: Stop after so many epochs, as a kill would; None runs to the end.
     """
@@ -58,7 +60,7 @@ def simulate(
         while len(running) < num_workers and (job := search.next_job(now)) is not None:
             trace.jobs.append(job)
             order += 1
-            heapq.heappush(running, (now + epoch_s(job), order, job, job.from_epoch + 1))
+            heapq.heappush(running, (now + launch_s(job) + epoch_s(job), order, job, job.from_epoch + 1))
 
     fill()
     while running and (max_epochs is None or trace.epochs < max_epochs):

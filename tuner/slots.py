@@ -48,6 +48,15 @@ def plan(options: ResourceOptions, available: Mapping[str, float]) -> Slots:
     return Slots(count=min(fitting, options.workers or fitting), cpus=options.cpus, gpus=gpus)
 
 
+def overcommitted(options: ResourceOptions, cores: int) -> list[str]:
+    """Return a warning where the workers asked for have more threads than this machine has cores."""
+    threads = (options.workers or 1) * options.cpus
+    if threads <= cores:
+        return []
+    asked = f"{options.workers} workers with {options.cpus} threads each" if options.workers else f"a worker with {options.cpus} threads"
+    return [f"resources: {asked} share {cores} cores; every epoch takes the longer, and nothing is gained"]
+
+
 def local_cores() -> int:
     """Return the processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

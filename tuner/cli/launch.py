@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tuner.cli.arguments import Address, Overrides, Runs, Stored, SweepFile
+from tuner.cli.prepare import refuse_oversized_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from results.storage import Storage
     from search_spaces.errors import Locate
@@ -29,7 +30,7 @@ def run(
     from results.storage import Storage
     from search_spaces.checks import warnings
     from search_spaces.load import load, places
-    from tuner import shipping
+    from tuner import shipping, slots
     from tuner.samplers import transfer
 
     loaded, code = shipping.packed(load(sweep, overrides or ()), sweep.parent)
@@ -40,10 +41,20 @@ def run(
     if not stored_at.exists("sweep.json"):  # else what earlier sweeps said lies there, and counts
         loaded, said = transfer.frozen(loaded, storage)
         remarks += said
+    if address == "local":
+        remarks += slots.overcommitted(loaded.resources, slots.local_cores())
     for remark in remarks:
         typer.secho(f"{sweep}: warning: {remark}", err=True, fg="yellow")
     limits_at = places(sweep, overrides or ())
-    _search(loaded, stored_at, source=sweep.read_bytes(), code=code, limits_at=limits_at, address=address)
+    _search(
+        loaded,
+        stored_at,
+        source=sweep.read_bytes(),
+        code=code,
+        limits_at=limits_at,
+        address=address,
+        check=lambda: refuse_oversized_batches(loaded, sweep, overrides or ()),
+    )
 
 
 def resume(
@@ -78,6 +89,7 @@ def _search(
     code: "Mapping[str, bytes]",
     limits_at: "Locate",
     address: str,
+    check: "Callable[[], None]" = lambda: None,
 ) -> None:
     """Search to the end, train the finals that the file asks for, show the table and what to type next."""
     from results import journal, ranking
@@ -95,6 +107,7 @@ def _search(
     typer.echo(f"{sweep.name}: counting networks, starting workers", err=True)
     with ray_cluster.released():
         try:
+            check()
             ending = running.search(sweep, place, source=source, code=code, place=limits_at, workplace=workplace)
             history = History.of(journal.read(place))
             made = []

@@ -1,11 +1,16 @@
 """Before anything runs: init, validate, plan, schema."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tuner.cli.arguments import Format, Output, Overrides, Runs, SweepFile
+from tuner.cli.arguments import Address, Format, Output, Overrides, Runs, SweepFile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from search_spaces.sweep import Sweep
 
 
 def init(
@@ -54,48 +59,64 @@ def validate(sweep: SweepFile, overrides: Overrides = None, output: Output = For
 def plan(
     sweep: SweepFile,
     overrides: Overrides = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Trials at once to reckon with.", metavar="N")] = 2,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Trials at once; what the file says or the machine holds by default.", metavar="N"),
+    ] = None,
+    calibrate: Annotated[bool, typer.Option("--calibrate", help="Measure how fast the machine is, for about a minute.")] = False,
+    calibrate_seconds: Annotated[float, typer.Option("--calibrate-seconds", min=1.0, help="How long to measure.", metavar="S")] = 60.0,
+    price: Annotated[float | None, typer.Option("--price", min=0.0, help="Of an hour of one device, in any currency.", metavar="X")] = None,
     storage: Runs = Path("runs"),
+    address: Address = "local",
     output: Output = Format.table,
 ) -> None:
-    """Say what a sweep will do, before it costs anything.
+    """Say what a sweep will do and cost, before it does.
 
-    Architectures with their parameters, rungs, expected epochs. Example: `shortlist plan search_spaces/resnet_combinations.yaml`
+    Architectures, trials at each rung, epochs; with --calibrate, or after an earlier sweep on the same images, hours and money as well.
+    Example: `shortlist plan search_spaces/digits.yaml --calibrate --price 2.5`
     """
     import json
     from dataclasses import asdict
 
     from search_spaces.checks import warnings
     from search_spaces.load import load, places
-    from tuner import shipping
+    from tuner import calibrate as calibration
+    from tuner import plan_text, ray_cluster, shipping, slots
+    from tuner.plan import likely
     from tuner.plan import plan as expect
     from tuner.run import cost_counter
     from tuner.samplers import transfer
 
-    loaded, _ = shipping.packed(load(sweep, overrides or ()), sweep.parent)
+    loaded, code = shipping.packed(load(sweep, overrides or ()), sweep.parent)
+    if workers is not None:
+        loaded = loaded.model_copy(update={"resources": loaded.resources.model_copy(update={"workers": workers})})
     loaded, remarks = transfer.frozen(loaded, storage)
-    limits_at = places(sweep, overrides or ())
-    found = expect(loaded, cost_counter(loaded.data), workers=loaded.resources.workers or workers, place=limits_at)
-    if output is Format.json:
-        print(json.dumps(asdict(found), indent=2))
-        return
+    if address == "local":
+        remarks = [*remarks, *slots.overcommitted(loaded.resources, slots.local_cores())]
     for remark in [*warnings(loaded), *remarks]:
         typer.secho(f"{sweep}: warning: {remark}", err=True, fg="yellow")
-    print(f"{loaded.name}: {found.trials} trials, at most {found.max_epochs} epochs each")
-    print(f"rungs at epochs  {', '.join(map(str, found.ladder)) or 'none'}")
-    saved = 1 - found.epochs_mean / found.epochs_in_full
-    print(
-        f"epochs expected  {found.epochs_mean:,.0f} ({found.epochs_low:,} to {found.epochs_high:,} over simulated orders of scores), "
-        f"{saved:.0%} less than the {found.epochs_in_full:,} of training everything"
-    )
-    size = "continuous" if found.combinations is None else f"{found.combinations:,} combinations"
-    print(f"space            {size}, {100 * found.feasible:.3g}% of candidates fit the constraints")
-    print()
-    width = max(map(len, found.architectures))
-    print(f"{'architecture':<{width}}  {'parameters':>12}  {'MFLOPs/image':>12}  {'activations/image':>17}")
-    for name, cost in found.architectures.items():
-        memory = f"{cost.activation_bytes_per_image / 2**20:.2f} MiB"
-        print(f"{name:<{width}}  {cost.parameters:>12,}  {cost.flops_per_image / 1e6:>12,.1f}  {memory:>17}")
+    refuse_oversized_batches(loaded, sweep, overrides or ())
+    cost = cost_counter(loaded.data)
+    at_once = loaded.resources.workers or max(1, slots.local_cores() // loaded.resources.cpus)
+    speed = None if calibrate else calibration.remembered(loaded, storage, workers=at_once)
+    if calibrate:
+        typer.echo(f"{loaded.name}: measuring for about {calibrate_seconds:.0f} s", err=True)
+        with ray_cluster.released():
+            candidates = likely(loaded, cost, workers=at_once)
+            speed, planned = calibration.measured(loaded, candidates, address=address, code=code, total_s=calibrate_seconds)
+        at_once = planned.count
+    found = expect(loaded, cost, workers=at_once, place=places(sweep, overrides or ()), speed=speed, price=price)
+    print(json.dumps(asdict(found), indent=2) if output is Format.json else "\n".join(plan_text.lines(found)))
+
+
+def refuse_oversized_batches(loaded: "Sweep", sweep: Path, overrides: "Sequence[str]") -> None:
+    """Raise where a batch would be larger than the training data; the images are decoded first, if nobody has yet."""
+    from search_spaces.batches import oversized
+    from search_spaces.load import refusal
+    from trainable.data.sizes import num_images
+
+    if problems := oversized(loaded, num_images(loaded.data)[0]):
+        raise refusal(sweep, problems, overrides)
 
 
 def schema() -> None:

@@ -1,0 +1,16 @@
+"""How many images a trial trains on and is judged by, without moving any of them to a device."""
+
+from trainable.config.data import DataConfig
+from trainable.data.cache import decoded
+from trainable.data.split import divide
+
+
+def num_images(config: DataConfig) -> tuple[int, int]:
+    """Return the training and the validation images of a configuration; decodes the training split where nobody has yet.
+
+    Raises:
+        DataError: The images cannot be read, or more of them are asked for than there are.
+    """
+    images, _ = decoded(config, "train")
+    rows = divide(images.labels_N, validation=config.validation, train_examples=config.train_examples, seed=config.split_seed)
+    return len(rows.train), len(rows.validation)
