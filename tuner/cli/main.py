@@ -2,7 +2,7 @@
 
     init validate plan schema    cli/prepare.py
     run resume                   cli/launch.py
-    leaderboard                  cli/review.py
+    leaderboard replay           cli/review.py
     promote                      cli/finish.py
 
 Only typer is imported on top, here and in the files above: `--help` answers at once.
@@ -35,6 +35,7 @@ app.command()(prepare.schema)
 app.command()(launch.run)
 app.command()(launch.resume)
 app.command()(review.leaderboard)
+app.command()(review.replay)
 app.command()(finish.promote)
 
 

@@ -1,4 +1,4 @@
-"""Look at what came out: leaderboard; and what `run` and `promote` show at their end."""
+"""Look at what came out: leaderboard, replay; and what `run` and `promote` show at their end."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tuner.cli.arguments import Runs, Stored
+from tuner.cli import arguments
+from tuner.cli.arguments import Output, Runs, Stored
 
 if TYPE_CHECKING:
     from results.storage import Storage
@@ -57,6 +58,54 @@ def leaderboard(
             print(tables.markdown(leaderboard_text.text_columns(shown, whole=table)), end="")
         case Format.table:
             print("\n".join(leaderboard_text.lines(table, terminal=terminal, n=n or None, argument=spoken(place, storage))))
+
+
+def replay(
+    sweep: Stored,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            "-s",
+            help="A setting: `-s scheduler.asha.eta=2`. May be repeated; a table of settings by default.",
+            metavar="PATH=VALUE",
+        ),
+    ] = None,
+    storage: Runs = Path("runs"),
+    output: Output = arguments.Format.table,
+) -> None:
+    """Say what other settings would have cost and found.
+
+    Computed from the curves that there are: nothing is trained, and what cannot be known is said.
+    Example: `shortlist replay digits -s scheduler.asha.eta=2 -s resources.workers=8`
+    """
+    import json
+    from dataclasses import asdict
+
+    from results import journal
+    from results.events import DriverStarted
+    from results.history import History
+    from results.storage import find_sweep
+    from tuner import replay as replaying
+    from tuner import replay_text
+    from tuner.session import stored
+
+    place = find_sweep(sweep, storage)
+    loaded = stored(place)
+    events = list(journal.read(place))
+    history = History.of(events)
+    slots = [event.slots for event in events if isinstance(event, DriverStarted)] or [1]
+    rows = [("as it ran", []), (", ".join(overrides), overrides)] if overrides else replaying.variants(loaded, workers=slots[-1])
+    found = []
+    for words, changes in rows:
+        options = replaying.changed(loaded, changes, num_recorded=len(history.trials))
+        workers = (options.resources.workers if options.resources != loaded.resources else None) or slots[-1]
+        found.append(replaying.replay(options, history, setting=words, workers=workers))
+    print(
+        json.dumps([asdict(one) for one in found], indent=2)
+        if output is arguments.Format.json
+        else "\n".join(replay_text.lines(loaded.name, found))
+    )
 
 
 def show_top(place: "Storage", ending: "Ending", *, promoted: bool = False) -> None:
