@@ -54,23 +54,10 @@ class EpochCost:
     device_s: float
     wall_s: float
 
-    @classmethod
-    def longest(cls, costs: "deque[EpochCost]") -> Self:
-        """Return the most of each."""
-        return cls(max(cost.device_s for cost in costs), max(cost.wall_s for cost in costs))
 
-
-@dataclass(slots=True)
-class _Running:
-    """The epoch that a trial is in the middle of.
-
-    Attributes:
-        predicted: What it will cost; None where nothing was known when it began.
-        since_s: When it began, in seconds since 1970; None for the first of a segment, whose worker may still be starting.
-    """
-
-    predicted: EpochCost | None
-    since_s: float | None
+# The last epochs of a trial, or of similar ones: seconds of a device, and seconds until it was reported. Plain pairs, and moments as
+# they stand in the journal: a fold over 250,000 reports pays for everything that is done to each.
+_Costs = deque[tuple[float, float]]
 
 
 class Budget:
@@ -93,42 +80,48 @@ class Budget:
         self.trials = 0
         self._wall_s = 0.0  # of earlier drivers
         self._started_s: float | None = None
-        self._last_s = 0.0
+        self._last_at: str | None = None
         self._work: dict[str, Work] = {}
-        self._own: dict[str, deque[EpochCost]] = {}
-        self._similar: dict[tuple[int, int], tuple[Work, deque[EpochCost]]] = {}
-        self._running: dict[str, _Running] = {}
+        self._own: dict[str, _Costs] = {}
+        self._similar: dict[tuple[int, int], tuple[Work, _Costs]] = {}
+        self._alike: dict[str, _Costs] = {}  # trial -> its entry among the similar ones
+        # Trial -> what its running epoch was predicted to cost (None where nothing was known), and when it began (None for the first of
+        # a segment, whose worker may still be starting).
+        self._running: dict[str, tuple[EpochCost | None, str | None]] = {}
 
     def apply(self, event: Event) -> None:
         """Remember one fact, live or replayed."""
-        at_s = seconds(event.at)
         match event:
-            case Reported(trial=trial, device_s=device_s, wall_s=wall_s):
+            case Reported():
                 self.epochs += 1
-                self.device_s += device_s
-                self._learn(trial, EpochCost(device_s, wall_s))
-                self._begin(trial, at_s)
-            case Repeated(trial=trial, device_s=device_s):
+                self.device_s += event.device_s
+                cost = event.device_s, event.wall_s
+                self._own[event.trial].append(cost)
+                self._alike[event.trial].append(cost)
+                self._begin(event.trial, event.at)
+            case Repeated():
                 self.epochs += 1
-                self.device_s += device_s
-                self._begin(trial, at_s)
+                self.device_s += event.device_s
+                self._begin(event.trial, event.at)
             case Launched(trial=trial):
                 self._begin(trial, None)
-            case Suggested(trial=trial, config=config, cost=cost):
+            case Suggested():
                 self.trials += 1
-                self._work[trial] = Work.of(config, cost.get("flops_per_image", 1))
+                work = self._work[event.trial] = Work.of(event.config, event.cost.get("flops_per_image", 1))
+                self._own[event.trial] = deque(maxlen=OWN_EPOCHS)
+                self._alike[event.trial] = self._similar.setdefault(work.like, (work, deque(maxlen=SIMILAR_EPOCHS)))[1]
             case Decided(trial=trial, action=action) if action != "continue":
                 self._running.pop(trial, None)
             case Lost(trial=trial) | Ended(trial=trial):
                 self._running.pop(trial, None)
             case DriverStarted():
-                if self._started_s is not None:
-                    self._wall_s += self._last_s - self._started_s
-                self._started_s = at_s
+                if self._started_s is not None and self._last_at is not None:
+                    self._wall_s += seconds(self._last_at) - self._started_s
+                self._started_s = seconds(event.at)
                 self._running.clear()
             case DriverStopped():
                 self._running.clear()
-        self._last_s = at_s
+        self._last_at = event.at
 
     def wall_s(self, now: float) -> float:
         """Return the seconds in which a driver ran; `now` in seconds since 1970."""
@@ -142,15 +135,14 @@ class Budget:
             work: A candidate's work; that of `trial` where None.
         """
         if trial is not None and (own := self._own.get(trial)):
-            return EpochCost.longest(own)
+            return _longest(own)
         if work is None and (work := self._work.get(trial or "")) is None:
             return None
-        if (alike := self._similar.get(work.like)) is None:
-            if not self._similar:
-                return None
-            alike = min(self._similar.values(), key=lambda entry: _distance(work, entry[0]))
-        similar, costs = alike
-        longest = EpochCost.longest(costs)
+        entries = [entry for entry in self._similar.values() if entry[1]]
+        if not entries:
+            return None
+        similar, costs = min(entries, key=lambda entry: (entry[0].like != work.like, _distance(work, entry[0])))
+        longest = _longest(costs)
         # More operations take longer in proportion at most, fewer perhaps no less: what every epoch costs besides is not known.
         factor = MARGIN * max(1.0, work.operations / similar.operations)
         return EpochCost(factor * longest.device_s, factor * longest.wall_s)
@@ -170,7 +162,7 @@ class Budget:
             return None
         next_epoch = self.predicted(trial, work) or EpochCost(0.0, 0.0)
         if limits.gpu_hours is not None:
-            running_s = sum(_device_s(running, now) for name, running in self._running.items() if name != trial)
+            running_s = sum(_device_s(*running, now) for name, running in self._running.items() if name != trial)
             if self.device_s + running_s + next_epoch.device_s > limits.gpu_hours * 3600:
                 return f"gpu_hours: {self.device_s / 3600:.3g} of {limits.gpu_hours:g} spent"
         if limits.wall_clock_s is not None and self.wall_s(now) + next_epoch.wall_s > limits.wall_clock_s:
@@ -182,20 +174,19 @@ class Budget:
         limit = self.limits.trials
         return f"trials: {self.trials} of {limit} launched" if limit is not None and self.trials >= limit else None
 
-    def _begin(self, trial: str, since_s: float | None) -> None:
+    def _begin(self, trial: str, since: str | None) -> None:
         """An epoch of a trial begins, unless the decision that follows ends the segment."""
-        self._running[trial] = _Running(self.predicted(trial) if self.limits.gpu_hours is not None else None, since_s)
-
-    def _learn(self, trial: str, cost: EpochCost) -> None:
-        self._own.setdefault(trial, deque(maxlen=OWN_EPOCHS)).append(cost)
-        if (work := self._work.get(trial)) is not None:
-            self._similar.setdefault(work.like, (work, deque(maxlen=SIMILAR_EPOCHS)))[1].append(cost)
+        self._running[trial] = self.predicted(trial) if self.limits.gpu_hours is not None else None, since
 
 
-def _device_s(running: _Running, now: float) -> float:
+def _longest(costs: _Costs) -> EpochCost:
+    return EpochCost(max(device_s for device_s, _ in costs), max(wall_s for _, wall_s in costs))
+
+
+def _device_s(predicted: EpochCost | None, since: str | None, now: float) -> float:
     """Return what a running epoch costs at least: what was predicted, or more where it has run for longer already."""
-    predicted_s = running.predicted.device_s if running.predicted is not None else 0.0
-    return predicted_s if running.since_s is None else max(predicted_s, now - running.since_s)
+    predicted_s = predicted.device_s if predicted is not None else 0.0
+    return predicted_s if since is None else max(predicted_s, now - seconds(since))
 
 
 def _distance(one: Work, other: Work) -> float:

@@ -192,6 +192,7 @@ def drive(
     test: bool,
     on_report: Callable[[int, str], None],
     on_tick: Callable[[], None],
+    trainable_class: type[tune.Trainable] | None = None,
 ) -> None:
     """Train until every search is done. Ray must be connected.
 
@@ -202,6 +203,7 @@ def drive(
         test: Whether trials are finals, tested after their last epoch.
         on_report: Called with the search's number and the trial after each answered report.
         on_tick: Called several times a second; a KeyboardInterrupt that it raises ends everything.
+        trainable_class: What trains an order: RayTrial by default; another one measures the driver alone.
     """
     state = Drive(searches, storages, slots, test, on_report, on_tick)
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(2 * slots.count)
@@ -209,7 +211,7 @@ def drive(
     with tempfile.TemporaryDirectory(prefix="shortlist-", ignore_cleanup_errors=True) as scratch:
         try:
             tune.Tuner(
-                tune.with_resources(RayTrial, {"cpu": slots.cpus} | ({"gpu": slots.gpus} if slots.gpus else {})),
+                tune.with_resources(trainable_class or RayTrial, {"cpu": slots.cpus} | ({"gpu": slots.gpus} if slots.gpus else {})),
                 tune_config=tune.TuneConfig(
                     num_samples=-1, search_alg=RaySearcher(state), scheduler=RayScheduler(state), reuse_actors=True
                 ),

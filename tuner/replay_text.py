@@ -29,8 +29,8 @@ def lines(name: str, rows: Sequence[Replay]) -> list[str]:
     notes = ["Wall time is that of the workers at work: their start, and Ray's, come on top."]
     if any(row.unknown_trials for row in rows):
         notes += [
-            "Unknown epochs were never trained. Their scores are taken as the worst, as the best, and at random: the ranges hold all of",
-            "these outcomes, which are possible, not all that are. Of several winners the one that comes out first most often stands first.",
+            "Unknown epochs were never trained. Their scores are taken as the worst, as the best, and at random: the ranges",
+            "hold all of these outcomes, which are possible, not all that are. Of several winners the likeliest stands first.",
         ]
     return [f"{name}: other settings, over the curves that it left", "", *aligned(columns), "", *notes]
 

@@ -1,0 +1,121 @@
+"""Trials that do nothing, through Ray: by our driver, and by plain Ray Tune. `driver_scale` runs each in a process of its own."""
+
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.driver_scale import COST, quality, sweep
+from tuner import ray_cluster, slots
+
+MIN_EPOCHS, MAX_EPOCHS, ETA = 1, 9, 3
+EPOCH_S = 0.001
+
+
+def run(side: str, trials: int, *, slots: int) -> dict[str, float]:
+    """Return wall seconds without Ray's own start and end, actors created, epochs, and the share of workers' time slept in epochs."""
+    with tempfile.TemporaryDirectory() as folder:
+        ray_cluster.connect("local", num_cpus=slots, token=Path(folder) / "token")
+        started = time.perf_counter()
+        epochs = _ours(Path(folder), trials, slots) if side == "ours" else _peer(Path(folder), trials, slots, reuse=side == "peer-reuse")
+        wall_s = time.perf_counter() - started
+        actors = len(list(Path(folder).glob("actor-*")))
+        return {"wall_s": wall_s, "actors": actors, "epochs": epochs, "utilisation": epochs * EPOCH_S / (wall_s * slots)}
+
+
+def _mark(folder: str) -> None:
+    """Leave a trace of an actor that was created."""
+    Path(folder, f"actor-{os.getpid()}").touch()
+
+
+def _ours(folder: Path, trials: int, num_slots: int) -> int:
+    """Run the production driver, its journal and lock included; only the trainable is another."""
+    from ray import tune
+
+    from results.events import DriverStarted, stamp
+    from results.storage import Storage
+    from trainable.metrics import EpochMetrics
+    from tuner.ray_driver import drive
+    from tuner.ray_trial import EpochTrained
+    from tuner.session import hold
+
+    class TrivialTrial(tune.Trainable):
+        def setup(self, config: dict[str, Any]) -> None:
+            _mark(config["order"]["root"] + "/..")
+            self._epoch: int | None = None
+
+        def reset_config(self, new_config: dict[str, Any]) -> bool:
+            self._epoch = None
+            return True
+
+        def step(self) -> dict[str, Any]:
+            order = self.config["order"]
+            self._epoch = (order["from_epoch"] if self._epoch is None else self._epoch) + 1
+            time.sleep(EPOCH_S)
+            metrics = EpochMetrics(
+                epoch=self._epoch, val_accuracy=quality(int(order["trial"][1:])), val_loss=1.0, train_accuracy=0.5, train_loss=1.0, lr=0.1,
+                wall_s=EPOCH_S, device_s=EPOCH_S, images_per_s=1.0, peak_memory_bytes=0,
+            )  # fmt: skip
+            return {"outcome": EpochTrained(metrics=metrics, checkpoint=None, worker="host:1", device="cpu", tested=None)}
+
+    options = sweep(trials, {"asha": {"min_epochs": MIN_EPOCHS, "max_epochs": MAX_EPOCHS, "eta": ETA, "variant": "stopping"}})
+    with hold(options, Storage(folder / "scale"), source=None, cost=lambda config: COST) as session:
+        session.search.record(DriverStarted(at=stamp(time.time()), host="", pid=0, slots=num_slots))
+        drive(
+            [session.search],
+            [session.storage],
+            slots.Slots(count=num_slots, cpus=1, gpus=0.0),
+            test=False,
+            on_report=lambda number, trial: session.after_report(trial),
+            on_tick=lambda: None,
+            trainable_class=TrivialTrial,
+        )
+        assert len(session.search.history.trials) == trials
+        return session.search.budget.epochs
+
+
+def _peer(folder: Path, trials: int, num_slots: int, *, reuse: bool) -> int:
+    """Run plain Ray Tune: a function of its API for each part, loggers off as ours are."""
+    import logging
+
+    from ray import tune
+    from ray.tune.schedulers import ASHAScheduler
+
+    class TrivialTrial(tune.Trainable):
+        def setup(self, config: dict[str, Any]) -> None:
+            _mark(config["folder"])
+            self._epoch = 0
+
+        def reset_config(self, new_config: dict[str, Any]) -> bool:
+            self._epoch = 0
+            return True
+
+        def step(self) -> dict[str, Any]:
+            self._epoch += 1
+            time.sleep(EPOCH_S)
+            return {"score": quality(self.config["number"]), "epoch": self._epoch}
+
+    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    grid = tune.Tuner(
+        tune.with_resources(TrivialTrial, {"cpu": 1}),
+        param_space={"folder": str(folder), "number": tune.grid_search(list(range(1, trials + 1)))},
+        tune_config=tune.TuneConfig(
+            metric="score",
+            mode="max",
+            scheduler=ASHAScheduler(time_attr="epoch", max_t=MAX_EPOCHS, grace_period=MIN_EPOCHS, reduction_factor=ETA),
+            reuse_actors=reuse,
+        ),
+        run_config=tune.RunConfig(
+            storage_path=str(folder / "ray"),
+            verbose=0,
+            stop={"epoch": MAX_EPOCHS},
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+        ),
+    ).fit()
+    return sum(result.metrics["epoch"] for result in grid if result.metrics)
+
+
+if __name__ == "__main__":
+    print(json.dumps(run("ours", 100, slots=2)))
