@@ -55,7 +55,7 @@ def test_every_command_has_help_with_an_example() -> None:
     from tuner.cli.main import app
 
     names = [command.callback.__name__ for command in app.registered_commands if command.callback]
-    assert {"init", "validate", "plan", "schema", "run", "resume", "leaderboard", "promote"} <= set(names)
+    assert {"init", "validate", "plan", "schema", "run", "resume", "leaderboard", "replay", "promote"} <= set(names)
     for command in app.registered_commands:
         assert command.callback is not None
         assert "Example:" in (command.callback.__doc__ or ""), command.callback.__name__
@@ -110,9 +110,49 @@ def test_space_without_a_feasible_candidate_is_refused_with_the_nearest_miss(tmp
 
 @pytest.mark.slow
 def test_plan_prints_figures_as_json() -> None:
-    found = json.loads(call("plan", DIGITS, "-o", "json").stdout)
-    assert found["epochs_low"] <= found["epochs_mean"] <= found["epochs_high"] <= found["epochs_in_full"]
-    assert all(cost["parameters"] > 0 for cost in found["architectures"].values())
+    found = json.loads(call("plan", DIGITS, "--price", "2", "-o", "json").stdout)
+    assert found["epochs_low"] <= found["epochs"] <= found["epochs_high"] <= found["epochs_in_full"]
+    assert all({"label", "parameters", "flops_per_image"} <= one.keys() and one["parameters"] > 0 for one in found["architectures"])
+    assert [rung["epochs"] for rung in found["rungs"]] == [2, 6]
+    assert found["gpu_hours"] is found["wall_s"] is found["cost"] is None, "no sweep has run in this test's folder"
+
+
+@pytest.mark.slow
+def test_batch_larger_than_the_data_is_refused_with_its_line_before_anything_starts(tmp_path: Path) -> None:
+    for command in ("plan", "run"):
+        done = call(command, DIGITS, "-s", "data.train_examples=100", cwd=tmp_path)
+        assert done.returncode == 2, done.stderr
+        assert "digits.yaml:25:16: trial.batch_size.choice: 128, must be <= 100" in done.stderr
+        assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.slow
+def test_more_threads_than_cores_draw_a_warning(tmp_path: Path) -> None:
+    done = call("plan", DIGITS, "-s", "resources.workers=4096", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "warning: resources: 4096 workers with 1 threads each share" in done.stderr
+
+
+def test_replay_shows_a_table_of_settings_and_refuses_what_has_no_curves(tmp_path: Path) -> None:
+    from recorded import store
+    from sweeps import START, Recorder, by_quality, make_search, make_sweep
+
+    from tuner.simulate import simulate
+
+    sweep = make_sweep()
+    search, recorder = make_search(sweep, recorder=Recorder())
+    simulate(search, by_quality(0), num_workers=2, start_s=START)
+    storage = store(tmp_path / "runs" / "test", recorder.events, tables=False)
+    storage.write_atomic("sweep.json", json.dumps({"sweep": sweep.model_dump(mode="json")}).encode())
+    shown = call("replay", "test", cwd=tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    assert "eta 2" in shown.stdout
+    found = json.loads(call("replay", "test", "-s", "scheduler.asha.eta=2", "-o", "json", cwd=tmp_path).stdout)
+    assert found[0]["setting"] == "as it ran"
+    assert found[1]["setting"] == "scheduler.asha.eta=2"
+    refused = call("replay", "test", "-s", "scheduler.asha.max_epochs=81", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "must stay 27" in refused.stderr
 
 
 @pytest.mark.slow
