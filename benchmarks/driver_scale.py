@@ -137,12 +137,14 @@ def on_ray(repeats: int, trials: int, peer_trials: int) -> dict[str, Any]:
     found: dict[str, Any] = {
         name: {key: spread([run[key] for run in side]) for key in side[0]} | {"trials": sides[name][1]} for name, side in runs.items()
     }
-    per_trial = {name: [run["wall_s"] / sides[name][1] for run in side] for name, side in runs.items()}
+    per_trial = {name: [(run["wall_s"] - run["start_s"]) / sides[name][1] for run in side] for name, side in runs.items()}
+    for name, values in per_trial.items():
+        found[name]["s_per_trial_after_start"] = spread(values)
     for name in ("ray_tune_reusing_actors", "ray_tune"):
-        found[name]["wall_s_per_trial_over_ours"] = spread(
+        found[name]["s_per_trial_over_ours"] = spread(
             [peer / ours for ours, peer in zip(per_trial["shortlist"], per_trial[name], strict=True)]
         )
-    found["ray_tune"][f"wall_s_extrapolated_to_{trials}_trials"] = statistics.fmean(per_trial["ray_tune"]) * trials
+    found["ray_tune"][f"s_extrapolated_to_{trials}_trials"] = statistics.fmean(per_trial["ray_tune"]) * trials
     return found
 
 

@@ -15,14 +15,26 @@ EPOCH_S = 0.001
 
 
 def run(side: str, trials: int, *, slots: int) -> dict[str, float]:
-    """Return wall seconds without Ray's own start and end, actors created, epochs, and the share of workers' time slept in epochs."""
+    """Return what one side did.
+
+    Returns:
+        `wall_s` without Ray's own start and end; `start_s` of it until the first result; `actors` created; `epochs`; `utilisation`, the
+        share of the workers' time after the first result that was slept in epochs.
+    """
     with tempfile.TemporaryDirectory() as folder:
         ray_cluster.connect("local", num_cpus=slots, token=Path(folder) / "token")
+        results: list[float] = []  # when each was heard of
         started = time.perf_counter()
-        epochs = _ours(Path(folder), trials, slots) if side == "ours" else _peer(Path(folder), trials, slots, reuse=side == "peer-reuse")
+        epochs = (
+            _ours(Path(folder), trials, slots, results)
+            if side == "ours"
+            else _peer(Path(folder), trials, results, reuse=side == "peer-reuse")
+        )
         wall_s = time.perf_counter() - started
+        start_s = results[0] - started
         actors = len(list(Path(folder).glob("actor-*")))
-        return {"wall_s": wall_s, "actors": actors, "epochs": epochs, "utilisation": epochs * EPOCH_S / (wall_s * slots)}
+        utilisation = epochs * EPOCH_S / ((wall_s - start_s) * slots)
+        return {"wall_s": wall_s, "start_s": start_s, "actors": actors, "epochs": epochs, "utilisation": utilisation}
 
 
 def _mark(folder: str) -> None:
@@ -30,7 +42,7 @@ def _mark(folder: str) -> None:
     Path(folder, f"actor-{os.getpid()}").touch()
 
 
-def _ours(folder: Path, trials: int, num_slots: int) -> int:
+def _ours(folder: Path, trials: int, num_slots: int, results: list[float]) -> int:
     """Run the production driver, its journal and lock included; only the trainable is another."""
     from ray import tune
 
@@ -60,6 +72,10 @@ def _ours(folder: Path, trials: int, num_slots: int) -> int:
             )  # fmt: skip
             return {"outcome": EpochTrained(metrics=metrics, checkpoint=None, worker="host:1", device="cpu", tested=None)}
 
+    def heard(number: int, trial: str) -> None:
+        results.append(time.perf_counter())
+        session.after_report(trial)
+
     options = sweep(trials, {"asha": {"min_epochs": MIN_EPOCHS, "max_epochs": MAX_EPOCHS, "eta": ETA, "variant": "stopping"}})
     with hold(options, Storage(folder / "scale"), source=None, cost=lambda config: COST) as session:
         session.search.record(DriverStarted(at=stamp(time.time()), host="", pid=0, slots=num_slots))
@@ -68,7 +84,7 @@ def _ours(folder: Path, trials: int, num_slots: int) -> int:
             [session.storage],
             slots.Slots(count=num_slots, cpus=1, gpus=0.0),
             test=False,
-            on_report=lambda number, trial: session.after_report(trial),
+            on_report=heard,
             on_tick=lambda: None,
             trainable_class=TrivialTrial,
         )
@@ -76,7 +92,7 @@ def _ours(folder: Path, trials: int, num_slots: int) -> int:
         return session.search.budget.epochs
 
 
-def _peer(folder: Path, trials: int, num_slots: int, *, reuse: bool) -> int:
+def _peer(folder: Path, trials: int, results: list[float], *, reuse: bool) -> int:
     """Run plain Ray Tune: a function of its API for each part, loggers off as ours are."""
     import logging
 
@@ -97,6 +113,10 @@ def _peer(folder: Path, trials: int, num_slots: int, *, reuse: bool) -> int:
             time.sleep(EPOCH_S)
             return {"score": quality(self.config["number"]), "epoch": self._epoch}
 
+    class Heard(tune.Callback):
+        def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
+            results.append(time.perf_counter())
+
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     grid = tune.Tuner(
         tune.with_resources(TrivialTrial, {"cpu": 1}),
@@ -111,6 +131,7 @@ def _peer(folder: Path, trials: int, num_slots: int, *, reuse: bool) -> int:
             storage_path=str(folder / "ray"),
             verbose=0,
             stop={"epoch": MAX_EPOCHS},
+            callbacks=[Heard()],
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
         ),
     ).fit()
