@@ -19,6 +19,7 @@ from results import ranking
 from results.events import DriverStarted, Reported, SweepStarted, stamp
 from results.history import History, TrialRecord
 from search_spaces import load
+from search_spaces.feasible_space import Feasible
 from search_spaces.overrides import parse_override
 from search_spaces.space import Space
 from search_spaces.sweep import Sweep
@@ -254,11 +255,13 @@ class _Outcome:
             proposed[:] = [recorded[draw]]
             return Suggestion(values=recorded[draw].values, draw=draw, source="replay")
 
+        space = Space.parse(sweep.trial)
         search = Search(
             sweep,
-            space=Space.parse(sweep.trial),
+            space=space,
             scheduler=scheduler.build(sweep.scheduler.rule, sign=sweep.objective.sign),
             propose=propose,
+            feasible=Feasible(space, sweep, cost=None),  # recorded trials have kept every limit
             cost=lambda config: ArchitectureCost(**proposed[0].cost),
             budget=Budget(sweep.budget),
             history=History(),
