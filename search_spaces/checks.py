@@ -14,10 +14,23 @@ from search_spaces.feasible_space import Feasible
 from search_spaces.flatten import Flattened
 from search_spaces.refusals import refusals
 from search_spaces.space import Space
-from search_spaces.sweep import ENDLESS, METRICS, AshaOptions, SchedulerOptions, Sweep
+from search_spaces.sweep import (
+    ENDLESS,
+    METRICS,
+    RULES,
+    HyperbandOptions,
+    MedianOptions,
+    RungOptions,
+    SchedulerOptions,
+    Sweep,
+    early,
+)
 from search_spaces.trial_checks import no_field
 from search_spaces.trial_fields import ELSEWHERE, field
 from search_spaces.wording import described, listed, shown
+
+# Rule -> its option that says when trials are compared first.
+FIRST_EPOCHS = {"asha": "min_epochs", "hyperband": "min_epochs", "median": "grace_epochs"}
 
 ELSEWHERE_IN_FINAL = {**ELSEWHERE, "max_epochs": "final.epochs or --epochs", "seed": "final.seeds or --seed"}
 
@@ -41,12 +54,7 @@ def problems(data: Mapping[str, Any], flattened: Flattened | None) -> list[Probl
 
 def warnings(sweep: Sweep) -> list[str]:
     """Return what is allowed but seldom meant, a sentence each."""
-    found = []
-    rule = sweep.scheduler.rule
-    if isinstance(rule, AshaOptions) and rule.min_epochs == 1 < rule.max_epochs:
-        usual = AshaOptions(max_epochs=rule.max_epochs).first_rung
-        found.append(f"scheduler.asha.min_epochs: a first rung of one epoch is a bet on noise; the default here is {usual}")
-    found += search_checks.warnings(sweep.search, Space.parse(sweep.trial))
+    found = [*_unusual_rules(sweep.scheduler, sweep.search.trials), *search_checks.warnings(sweep.search, Space.parse(sweep.trial))]
     found += _too_few(sweep)
     if sweep.final is not None and sweep.final.epochs is not None and sweep.final.epochs < sweep.max_epochs:
         found.append(f"final.epochs: {sweep.final.epochs} is less than the {sweep.max_epochs} of a trial trained in full")
@@ -63,6 +71,17 @@ def _too_few(sweep: Sweep) -> Iterator[str]:
         yield f"search.trials: {trials} are asked for, but only {left} candidates keep the constraints; the sweep ends after those"
 
 
+def _unusual_rules(scheduler: SchedulerOptions, trials: int | None) -> Iterator[str]:
+    rule, patience = scheduler.rule, scheduler.patience
+    name = next(name for name in RULES if getattr(scheduler, name) is not None)
+    if isinstance(rule, RungOptions) and rule.min_epochs == 1 < rule.max_epochs:
+        yield f"scheduler.{name}.min_epochs: a first rung of one epoch is a bet on noise; the default here is {early(rule.max_epochs)}"
+    if isinstance(rule, MedianOptions) and trials is not None and rule.min_trials >= trials:
+        yield f"scheduler.median.min_trials: {rule.min_trials} others are never reached with {trials} trials; none is stopped"
+    if patience is not None and patience.epochs >= rule.max_epochs:
+        yield f"scheduler.patience.epochs: {patience.epochs} of {rule.max_epochs} epochs are never waited; no trial is stopped by it"
+
+
 def _objective(objective: Any) -> Iterator[Problem]:
     match objective:
         case {"metric": str(metric), "mode": "max" | "min" as mode} if metric in METRICS and METRICS[metric] != mode:
@@ -74,26 +93,41 @@ def _objective(objective: Any) -> Iterator[Problem]:
 def _scheduler(scheduler: Any) -> Iterator[Problem]:
     if not isinstance(scheduler, dict):
         return
-    rules = list(SchedulerOptions.model_fields)
-    chosen = [name for name in rules if scheduler.get(name) is not None]
+    chosen = [name for name in RULES if scheduler.get(name) is not None]
     if len(chosen) > 1:
         yield Problem(("scheduler",), f"{' and '.join(chosen)} together", "must be one rule; remove the others")
-    if not chosen and not any(isinstance(key, str) and key not in rules for key in scheduler):
-        yield Problem(("scheduler",), "no rule", f"must have one of {listed(rules)}, such as asha: {{max_epochs: 25}}")
-    asha = scheduler.get("asha")
-    if not isinstance(asha, dict):
+    if not chosen and not any(isinstance(key, str) and key not in SchedulerOptions.model_fields for key in scheduler):
+        seen = "no rule" if scheduler.get("patience") is None else "patience and no rule beside it"
+        yield Problem(("scheduler",), seen, f"must have one of {listed(RULES)}, such as asha: {{max_epochs: 25}}")
+    for name, first in FIRST_EPOCHS.items():
+        options = scheduler.get(name)
+        if not isinstance(options, dict):
+            continue
+        least, most = options.get(first), options.get("max_epochs")
+        if _whole(least) and _whole(most) and least > most:
+            yield Problem(("scheduler", name, first), str(least), f"must be <= max_epochs, which is {most}; lower it or raise max_epochs")
+        if options.get("variant") == "stopping":
+            yield from _stopping(name, options)
+    yield from _brackets(scheduler.get("hyperband"))
+
+
+def _stopping(name: str, options: Mapping[str, Any]) -> Iterator[Problem]:
+    if options.get("delayed") is True:
+        yield Problem(("scheduler", name, "delayed"), "true beside variant stopping", "must be left out; only promotion delays")
+    if options.get("drain") is not None:
+        seen = f"{shown(options['drain'])} beside variant stopping"
+        yield Problem(("scheduler", name, "drain"), seen, "must be left out; only promotion has paused trials to go on with")
+
+
+def _brackets(options: Any) -> Iterator[Problem]:
+    if not isinstance(options, dict) or not _whole(brackets := options.get("brackets")) or refusals(HyperbandOptions, options):
         return
-    least, most = asha.get("min_epochs"), asha.get("max_epochs")
-    if _whole(least) and _whole(most) and least > most:
+    read = HyperbandOptions.model_validate(options)
+    if brackets > read.most_brackets > 0:
+        steps = f"first rung {read.first_rung}, eta {read.eta}, {read.max_epochs} epochs"
         yield Problem(
-            ("scheduler", "asha", "min_epochs"), str(least), f"must be <= max_epochs, which is {most}; lower it or raise max_epochs"
+            ("scheduler", "hyperband", "brackets"), str(brackets), f"must be <= {read.most_brackets} ({steps}); lower it or leave it out"
         )
-    if asha.get("variant") == "stopping":
-        if asha.get("delayed") is True:
-            yield Problem(("scheduler", "asha", "delayed"), "true beside variant stopping", "must be left out; only promotion delays")
-        if asha.get("drain") is not None:
-            seen = f"{shown(asha['drain'])} beside variant stopping"
-            yield Problem(("scheduler", "asha", "drain"), seen, "must be left out; only promotion has paused trials to go on with")
 
 
 def _data(data: Any) -> Iterator[Problem]:

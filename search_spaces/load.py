@@ -12,7 +12,7 @@ from search_spaces.errors import KeyPath, Locate, Problem, SweepError, dotted
 from search_spaces.flatten import flatten
 from search_spaces.overrides import FILE, overridden
 from search_spaces.refusals import explained, refusals
-from search_spaces.sweep import METRICS, Sweep
+from search_spaces.sweep import METRICS, RULES, Sweep
 from search_spaces.wording import guessed
 from search_spaces.yaml_source import read
 
@@ -85,10 +85,9 @@ def problems(data: Mapping[str, Any]) -> list[Problem]:
 
 def _max_epochs(data: Mapping[str, Any]) -> int | None:
     """Return the horizon of the candidates; None where the file does not say it as it should."""
-    match data.get("scheduler"):
-        case {"asha": {"max_epochs": epochs}} | {"none": {"max_epochs": epochs}}:
-            return _epochs(epochs)
-    return None
+    scheduler = data.get("scheduler")
+    rules = [scheduler.get(name) for name in RULES] if isinstance(scheduler, dict) else []
+    return next((_epochs(rule["max_epochs"]) for rule in rules if isinstance(rule, dict) and "max_epochs" in rule), None)
 
 
 def _epochs(value: Any) -> int | None:

@@ -72,8 +72,10 @@ class Promotion:
     Attributes:
         from_epoch: The rung it waits at.
         until_epoch: Where its next segment ends.
+        value: Its score at that rung, higher is better.
     """
 
     trial: str
     from_epoch: int
     until_epoch: int
+    value: float

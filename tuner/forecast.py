@@ -2,7 +2,7 @@
 
 The sweep's own rule decides in the simulation. Unknown are the scores to come and how long an epoch of a new trial takes: both are
 drawn from what this sweep has shown so far, several times, and the spread of the outcomes is the answer. Not foreseen are
-trials that fail and networks much larger than any seen yet.
+trials that fail, those that patience stops, and networks much larger than any seen yet.
 """
 
 import bisect
@@ -74,11 +74,12 @@ class _Outcome:
         self._to_start = 0 if search.exhausted else max(0, search.num_trials - search.history.num_counted)
         if search.budget.limits.trials is not None:
             self._to_start = min(self._to_start, max(0, search.budget.limits.trials - search.budget.trials))
+        self._num_trials = len(search.history.trials)
         self._num_completed = search.history.num_completed
         self._interrupted: deque[TrialRecord] = deque()
         self._running: list[tuple[float, str, int, int]] = []  # (when it reaches the next stop, trial, that epoch, segment's end)
         self._template = next(record.last for record in search.history.trials.values() if record.last is not None)
-        self._scores: dict[int, list[float]] = {rung: [] for rung in self._rule.ladder}
+        self._scores: dict[int, list[float]] = {look: [] for look in self._rule.looks}
         self._left = _Left.of(search, now)
         for record in search.history.trials.values():
             self._recall(record)
@@ -102,11 +103,11 @@ class _Outcome:
 
     def _recall(self, record: TrialRecord) -> None:
         """Tell the rule what is known of one trial, and put it back on its worker."""
-        for rung in self._rule.ladder:
-            if (report := record.curve.get(rung)) is not None:
+        for look in self._rule.looks:
+            if (report := record.curve.get(look)) is not None:
                 self._rule.apply(report)
                 if report.score is not None:
-                    bisect.insort(self._scores[rung], report.score)
+                    bisect.insort(self._scores[look], report.score)
         for launched in record.attempts:
             self._rule.apply(launched)
         if record.ended is not None:
@@ -126,19 +127,21 @@ class _Outcome:
     def _next(self) -> tuple[str, int, int] | None:
         if self._interrupted:
             record = self._interrupted.popleft()
-            return record.trial, record.checkpoint_epoch, self._rule.segment_end(record.epochs)
+            return record.trial, record.checkpoint_epoch, self._rule.segment_end(record.trial, record.epochs)
         if (promotion := self._rule.promotion()) is not None:
             return promotion.trial, promotion.from_epoch, promotion.until_epoch
         if self._to_start:
             self._to_start -= 1
-            return f"new{self._to_start}", 0, self._rule.segment_end(0)
+            self._num_trials += 1
+            trial = f"t{self._num_trials:05d}"  # its number may decide its bracket
+            return trial, 0, self._rule.segment_end(trial, 0)
         if not self._running and not self._num_completed and (promotion := self._rule.leader()) is not None:
             return promotion.trial, promotion.from_epoch, promotion.until_epoch
         return None
 
     def _train(self, trial: str, from_epoch: int, until_epoch: int) -> None:
-        """Let a trial train to the next rung or to its segment's end, whichever comes first."""
-        stop = next((rung for rung in self._rule.ladder if from_epoch < rung < until_epoch), until_epoch)
+        """Let a trial train to the next look or to its segment's end, whichever comes first."""
+        stop = next((look for look in self._rule.looks if from_epoch < look < until_epoch), until_epoch)
         if trial not in self._epoch_s:
             self._epoch_s[trial] = self._rng.choice(self._known_s)
         epochs = stop - from_epoch

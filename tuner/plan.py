@@ -199,7 +199,9 @@ def _outcomes(sweep: Sweep, cost: Cost, workers: int, speed: Speed | None) -> li
 def _simulated(sweep: Sweep, cost: Cost, workers: int, speed: Speed | None, repeat: int) -> tuple[Search, Trace]:
     if speed is None:  # then only the counted limits can be simulated
         sweep = _with_budget(sweep, sweep.budget.model_copy(update={"gpu_hours": None, "wall_clock": None}))
-    sweep = sweep.model_copy(update={"search": _unlearned(sweep.search)})
+    # Whose curve stands still cannot be foreseen; the simulated scores, which never move, would all lose patience.
+    restless = sweep.scheduler.model_copy(update={"patience": None})
+    sweep = sweep.model_copy(update={"search": _unlearned(sweep.search), "scheduler": restless})
     search = restore(sweep, [], cost=cost, append=lambda events, sync: None, now=0.0)
     search.apply(DriverStarted(at=stamp(0.0), host="", pid=0, slots=workers))
     start_s = speed.start_s if speed else 0.0

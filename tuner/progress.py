@@ -161,7 +161,7 @@ class Progress:
     def _spending(self, width: int) -> list[Text]:
         """Return the bars of the budget; where nothing stops a trial early, a bar of all epochs."""
         budgets = [line for search in self._searches for line in lines.budget_bars(search, now=self._now, width=width)]
-        if budgets or any(search.sweep.scheduler.none is None for search in self._searches):
+        if budgets or any(_may_stop(search) for search in self._searches):
             return budgets
         limit = sum(search.num_trials * search.sweep.max_epochs for search in self._searches)
         return [lines.bar("epochs", [(lines.DONE, self._epochs() / max(1, limit))], f"{self._epochs():,} of {limit:,}", width=width)]
@@ -245,6 +245,11 @@ class Progress:
             return ""
         low, high = lines.coarse(self._forecast.low_s), lines.coarse(self._forecast.high_s)
         return f"{low} left" if low == high else f"{low} to {high} left"
+
+
+def _may_stop(search: Search) -> bool:
+    """Return whether a trial may end before its last epoch, so that the epochs to come are not known."""
+    return search.sweep.scheduler.none is None or search.sweep.scheduler.patience is not None
 
 
 class _Console(Console):

@@ -30,7 +30,7 @@ def restore(sweep: Sweep, events: Iterable[Event], *, cost: Cost, append: Append
     search = Search(
         sweep,
         space=space,
-        scheduler=scheduler.build(sweep.scheduler.rule, sign=sweep.objective.sign),
+        scheduler=scheduler.build(sweep.scheduler.rule, sign=sweep.objective.sign, patience=sweep.scheduler.patience),
         propose=sampler.build(sweep, space),
         feasible=prepared(sweep, cost),
         cost=cost,

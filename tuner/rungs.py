@@ -75,6 +75,10 @@ class Rung:
         """Let a trial wait no longer, without going on; its score stays counted."""
         self._left.add(trial)
 
+    def value(self, trial: str) -> float:
+        """Return the value with which a trial arrived."""
+        return -self._keys[trial][0]
+
     def position(self, trial: str) -> int:
         """Return how many trials of this rung stand before this one, >= 0."""
         return bisect.bisect_left(self._order, self._keys[trial])

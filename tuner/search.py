@@ -5,8 +5,9 @@ scheduler's rungs, `Budget`) that are fed the same events live and on replay. Ev
 No ray, no torch, no clock: the time comes in as `now`, in seconds since 1970 (UTC).
 """
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Protocol
 
 from results.events import Decided, Ended, EndStatus, Event, Launched, Lost, Repeated, Reported, Suggested, Why, stamp
@@ -20,7 +21,7 @@ from tuner.budget import Budget, Work
 from tuner.candidates import Candidates
 from tuner.decisions import CONTINUE, Decision, Job, Promotion
 from tuner.samplers.sampler import Propose, num_trials
-from tuner.schedulers.scheduler import Scheduler
+from tuner.schedulers.rule import Scheduler
 
 # A trial whose worker is lost this often is taken for the cause.
 MAX_LOSSES = 3
@@ -37,6 +38,12 @@ class Steering(Protocol):
 
     def report(self, event: Reported, now: float) -> Decision:
         """Take in one epoch; return what its trial does next."""
+
+    def lost(self, trial: str, attempt: int, reason: str, now: float) -> None:
+        """Take note that the worker of a segment went away. A peer that is only simulated without mishaps needs none."""
+
+    def end(self, trial: str, attempt: int, status: EndStatus, reason: str, now: float, log_tail: Sequence[str] = ()) -> None:
+        """End a trial that does not go on. A peer that is only simulated without mishaps needs none."""
 
 
 class Search:
@@ -115,13 +122,18 @@ class Search:
     def report(self, event: Reported, now: float) -> Decision:
         """Take in one trained epoch and say what its trial does next.
 
-        A report of an older attempt changes nothing and its sender is told to stop. An epoch that the journal already has was
-        trained again after a crash: it is charged, and changes nothing else.
+        A report of an older attempt, or one that comes after the decision, changes nothing and its sender is told to stop. So does
+        a report that is delivered twice, which is told to continue as before. An epoch that the journal has of an older attempt
+        was trained again after a crash: it is charged, and changes nothing else.
         """
         record = self.history.trials.get(event.trial)
         if record is None or record.attempt != event.attempt or event.trial not in self.history.running:
-            return Decision(action="stop", reason="an older attempt: the trial goes on elsewhere")
-        if event.epoch in record.curve:
+            return Decision(action="stop", reason="late: this segment is over, the trial goes on elsewhere or not at all")
+        if event.score is not None and not math.isfinite(event.score):
+            event = replace(event, score=None)
+        if (earlier := record.curve.get(event.epoch)) is not None:
+            if earlier.attempt == event.attempt:
+                return CONTINUE
             again = Repeated(at=event.at, trial=event.trial, attempt=event.attempt, epoch=event.epoch, device_s=event.device_s)
             self.apply(again)
             self._append([again], False)
@@ -140,10 +152,11 @@ class Search:
         record = self.history.trials[trial]
         if record.attempt != attempt or trial not in self.history.running:
             return
-        events: list[Event] = [Lost(at=stamp(now), trial=trial, attempt=attempt, reason=reason)]
-        if len(record.losses) + 1 >= MAX_LOSSES:
-            events.append(Ended(at=stamp(now), trial=trial, status="failed", reason=f"its worker was lost {MAX_LOSSES} times: {reason}"))
-        self.record(*events)
+        loss = Lost(at=stamp(now), trial=trial, attempt=attempt, reason=reason)
+        if record.num_lost + 1 < MAX_LOSSES:
+            self.record(loss)
+        else:
+            self.record(loss, _worn_out(loss, now))
 
     def end(self, trial: str, attempt: int, status: EndStatus, reason: str, now: float, log_tail: Sequence[str] = ()) -> None:
         """End a trial that does not go on: diverged, out of memory, failed, or completed because its own patience ran out."""
@@ -153,7 +166,10 @@ class Search:
         self.record(Ended(at=stamp(now), trial=trial, status=status, reason=reason, log_tail=tuple(log_tail)))
 
     def settle(self, now: float) -> None:
-        """Finish what a killed driver had begun to write: a report without its decision, a decision without its end."""
+        """Finish what a killed driver had begun to write: a report without its decision, a decision or a last loss without its end."""
+        for record in self.history.trials.values():
+            if record.status == "pending" and record.num_lost >= MAX_LOSSES:
+                self.record(_worn_out(record.losses[-1], now))
         for trial in sorted(self.history.running):
             record = self.history.trials[trial]
             if (last := record.last) is None:
@@ -231,13 +247,13 @@ class Search:
             source=found.suggestion.source,
             rejected=dict(found.rejected),
         )
-        return self._launch(trial, found.config, 0, self._scheduler.segment_end(0), "new", now, before=(suggested,))
+        return self._launch(trial, found.config, 0, self._scheduler.segment_end(trial, 0), "new", now, before=(suggested,))
 
     def _resume(self, record: TrialRecord, now: float) -> Job:
         """Return the rest of a segment that was interrupted, from the newest checkpoint that the journal knows."""
         lost = bool(record.losses) and record.losses[-1].attempt == record.attempt
         why: Why = "new" if not record.attempts else "retry" if lost else "resume"
-        until_epoch = self._scheduler.segment_end(record.epochs)
+        until_epoch = self._scheduler.segment_end(record.trial, record.epochs)
         return self._launch(record.trial, TrainConfig.model_validate(record.config), record.checkpoint_epoch, until_epoch, why, now)
 
     def _continue(self, promotion: Promotion, why: Why, now: float) -> Job:
@@ -293,3 +309,7 @@ class Search:
 
 def _stopped(decided: Decided, now: float) -> Ended:
     return Ended(at=stamp(now), trial=decided.trial, status="stopped", reason=decided.reason)
+
+
+def _worn_out(loss: Lost, now: float) -> Ended:
+    return Ended(at=stamp(now), trial=loss.trial, status="failed", reason=f"its worker was lost {MAX_LOSSES} times: {loss.reason}")

@@ -1,7 +1,7 @@
 """ASHA's two variants: who waits or stops at a rung, who goes on from it. No clock, no journal, no ray, no torch.
 
 Source: Li et al., MLSys 2020, arXiv:1810.05934. The paper's r, R, eta are `ladder[0]`, `max_epochs`, `eta`. Its early-stopping
-rate s is not offered: a first rung at r * eta**s is said as `min_epochs`.
+rate s is said as `min_epochs`, a first rung at r * eta**s; `hyperband.py` runs several s side by side.
 """
 
 import bisect
@@ -17,6 +17,7 @@ class PromotionAsha:
 
     def __init__(self, ladder: Sequence[int], *, max_epochs: int, eta: int, sign: int, delayed: bool, drain: bool) -> None:
         self.ladder = tuple(ladder)
+        self.looks = self.ladder
         self._rungs = {epochs: Rung(epochs) for epochs in self.ladder}
         self._max_epochs = max_epochs
         self._eta = eta
@@ -70,13 +71,14 @@ class PromotionAsha:
                 return self._next_segment(trial, rung)
         return None
 
-    def segment_end(self, from_epoch: int) -> int:
+    def segment_end(self, trial: str, from_epoch: int) -> int:
         """Return the next rung above `from_epoch`, or the last epoch."""
         above = bisect.bisect_right(self.ladder, from_epoch)
         return self.ladder[above] if above < len(self.ladder) else self._max_epochs
 
     def _next_segment(self, trial: str, rung: Rung) -> Promotion:
-        return Promotion(trial=trial, from_epoch=rung.epochs, until_epoch=self.segment_end(rung.epochs))
+        until_epoch = self.segment_end(trial, rung.epochs)
+        return Promotion(trial=trial, from_epoch=rung.epochs, until_epoch=until_epoch, value=rung.value(trial))
 
 
 class StoppingAsha:
@@ -88,6 +90,7 @@ class StoppingAsha:
 
     def __init__(self, ladder: Sequence[int], *, max_epochs: int, eta: int, sign: int) -> None:
         self.ladder = tuple(ladder)
+        self.looks = self.ladder
         self._rungs = {epochs: Rung(epochs) for epochs in self.ladder}
         self._max_epochs = max_epochs
         self._eta = eta
@@ -121,6 +124,6 @@ class StoppingAsha:
         """Return None: the best of a rung never stops, so somebody always reaches the end."""
         return None
 
-    def segment_end(self, from_epoch: int) -> int:
+    def segment_end(self, trial: str, from_epoch: int) -> int:
         """Return the last epoch: a trial that goes on keeps its worker."""
         return self._max_epochs

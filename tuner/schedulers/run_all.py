@@ -8,6 +8,7 @@ class RunAll:
     """One segment a trial, from the first epoch to the last."""
 
     ladder: tuple[int, ...] = ()
+    looks: tuple[int, ...] = ()
 
     def __init__(self, *, max_epochs: int) -> None:
         self._max_epochs = max_epochs
@@ -27,6 +28,6 @@ class RunAll:
         """Return None: nobody ever waits."""
         return None
 
-    def segment_end(self, from_epoch: int) -> int:
+    def segment_end(self, trial: str, from_epoch: int) -> int:
         """Return the last epoch."""
         return self._max_epochs

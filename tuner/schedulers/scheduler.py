@@ -1,54 +1,49 @@
-"""What a scheduler rule must answer, and which rule a sweep file names."""
+"""Which rule a sweep file names."""
 
-from typing import Protocol, assert_never
+from typing import assert_never
 
-from results.events import Event
-from search_spaces.sweep import AshaOptions, RunAllOptions
-from tuner.decisions import Decision, Promotion
+from search_spaces.sweep import AshaOptions, HyperbandOptions, MedianOptions, PatienceOptions, Rule, RungOptions, RunAllOptions
 from tuner.rungs import rung_epochs
 from tuner.schedulers.asha import PromotionAsha, StoppingAsha
+from tuner.schedulers.hyperband import Hyperband, bracket_sizes
+from tuner.schedulers.median import Median
+from tuner.schedulers.patience import Patience
+from tuner.schedulers.rule import Scheduler
 from tuner.schedulers.run_all import RunAll
 
 
-class Scheduler(Protocol):
-    """Who goes on. `apply` remembers, everything else chooses; choosing changes nothing."""
-
-    @property
-    def ladder(self) -> tuple[int, ...]:
-        """Return the rungs in epochs, ascending."""
-
-    def apply(self, event: Event) -> None:
-        """Remember one fact, live or replayed."""
-
-    def judge(self, trial: str, epoch: int) -> Decision:
-        """Return what a trial does after the epoch it has just reported (already applied, and with a score)."""
-
-    def promotion(self) -> Promotion | None:
-        """Return the paused trial to resume next; None when all must wait."""
-
-    def leader(self) -> Promotion | None:
-        """Return the trial that goes on when nothing else is left to do and nobody was trained in full; None for nobody."""
-
-    def segment_end(self, from_epoch: int) -> int:
-        """Return the epoch at which a segment that starts after `from_epoch` ends."""
-
-
-def build(options: AshaOptions | RunAllOptions, *, sign: int) -> Scheduler:
+def build(rule: Rule, *, sign: int, patience: PatienceOptions | None = None) -> Scheduler:
     """Return the rule that the sweep file names.
 
     Args:
-        options: One of the option classes of `search_spaces.sweep`.
+        rule: One of the option classes of `search_spaces.sweep`.
         sign: +1 where the objective is maximised, -1 where it is minimised.
+        patience: The extra rule; None for none.
     """
-    match options:
-        case AshaOptions(max_epochs=max_epochs, eta=eta):
-            ladder = rung_epochs(min_epochs=options.first_rung, max_epochs=max_epochs, eta=eta)
-            if options.variant == "stopping":
-                return StoppingAsha(ladder, max_epochs=max_epochs, eta=eta, sign=sign)
-            return PromotionAsha(
-                ladder, max_epochs=max_epochs, eta=eta, sign=sign, delayed=options.delayed, drain=options.drain == "leader"
-            )
+    scheduler = _rule(rule, sign)
+    return scheduler if patience is None else Patience(scheduler, epochs=patience.epochs, min_delta=patience.min_delta, sign=sign)
+
+
+def _rule(rule: Rule, sign: int) -> Scheduler:
+    match rule:
+        case AshaOptions():
+            return _ladders(rule, sign, 1)[0]
+        case HyperbandOptions(eta=eta, most_brackets=most):
+            number = rule.brackets or most
+            return Hyperband(_ladders(rule, sign, number), sizes=bracket_sizes(num_brackets=number, most_brackets=most, eta=eta))
+        case MedianOptions(max_epochs=max_epochs, min_trials=min_trials):
+            return Median(max_epochs=max_epochs, grace_epochs=rule.first_look, min_trials=min_trials, sign=sign)
         case RunAllOptions(max_epochs=max_epochs):
             return RunAll(max_epochs=max_epochs)
         case _:
-            assert_never(options)
+            assert_never(rule)
+
+
+def _ladders(options: RungOptions, sign: int, number: int) -> list[PromotionAsha] | list[StoppingAsha]:
+    """Return as many brackets of ASHA; the first rung of bracket s is r * eta**s."""
+    max_epochs, eta = options.max_epochs, options.eta
+    ladder = rung_epochs(min_epochs=options.first_rung, max_epochs=max_epochs, eta=eta)
+    if options.variant == "stopping":
+        return [StoppingAsha(ladder[s:], max_epochs=max_epochs, eta=eta, sign=sign) for s in range(number)]
+    delayed, drain = options.delayed, options.drain == "leader"
+    return [PromotionAsha(ladder[s:], max_epochs=max_epochs, eta=eta, sign=sign, delayed=delayed, drain=drain) for s in range(number)]
