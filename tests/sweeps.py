@@ -2,9 +2,10 @@
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from results.events import Event
+from results.events import Event, Reported, stamp
 from search_spaces.sweep import Sweep
 from trainable.config.cost import ArchitectureCost
 from trainable.config.train import TrainConfig
@@ -50,6 +51,23 @@ def make_search(sweep: Sweep, events: Sequence[Event] = (), recorder: Recorder |
     """Return a search as it stands after `events`, and what it journals from now on."""
     recorder = recorder or Recorder()
     return restore(sweep, events, cost=flat_cost, append=recorder, now=START), recorder
+
+
+def report(job: Job, epoch: int, score: float | None = 0.5, **changes: object) -> Reported:
+    """Return what a worker reports of an epoch of a job."""
+    event = Reported(
+        at=stamp(START), trial=job.trial, attempt=job.attempt, score=score, checkpoint=None, worker="host:1", device="cpu", epoch=epoch,
+        val_accuracy=0.5, val_loss=1.0, train_accuracy=0.5, train_loss=1.0, lr=0.1, wall_s=1.0, device_s=1.0, images_per_s=1.0,
+        peak_memory_bytes=0,
+    )  # fmt: skip
+    return replace(event, **changes)  # type: ignore[arg-type]
+
+
+def started(search: Search) -> Job:
+    """Return the job that a free worker gets; there must be one."""
+    job = search.next_job(START)
+    assert job is not None
+    return job
 
 
 def worst_first(job: Job, epoch: int) -> dict[str, float | None]:

@@ -16,6 +16,8 @@ RULES: dict[str, dict[str, Any]] = {
     "promotion": {"asha": {"min_epochs": 2, "max_epochs": 27, "eta": 3}},
     "delayed": {"asha": {"min_epochs": 2, "max_epochs": 27, "eta": 3, "delayed": True}},
     "stopping": {"asha": {"min_epochs": 2, "max_epochs": 27, "eta": 3, "variant": "stopping"}},
+    "hyperband": {"hyperband": {"min_epochs": 2, "max_epochs": 27, "eta": 3}},
+    "median": {"median": {"max_epochs": 27}},
     "none": {"none": {"max_epochs": 9}},
 }
 

@@ -15,6 +15,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "promotion": {"asha": {"min_epochs": 1, "max_epochs": 9, "eta": 3}},
     "delayed": {"asha": {"min_epochs": 1, "max_epochs": 9, "eta": 3, "delayed": True}},
     "stopping": {"asha": {"min_epochs": 1, "max_epochs": 9, "eta": 3, "variant": "stopping"}},
+    "hyperband": {"hyperband": {"min_epochs": 1, "max_epochs": 9, "eta": 3}},
+    "median": {"median": {"max_epochs": 5}},
+    "impatient": {"asha": {"min_epochs": 1, "max_epochs": 9, "eta": 3}, "patience": {"epochs": 2, "min_delta": 0.1}},
     "none": {"none": {"max_epochs": 4}},
 }
 

@@ -1,36 +1,18 @@
 """The search: what starts, what never starts, and how each odd report ends."""
 
 import math
-from dataclasses import replace
 
 import pytest
-from sweeps import START, Recorder, by_quality, flat_cost, make_search, make_sweep
+from sweeps import START, Recorder, by_quality, flat_cost, make_search, make_sweep, report, started
 
 from results.events import Ended, Launched, Lost, Repeated, Reported, Suggested, stamp
 from trainable.config.cost import ArchitectureCost
 from trainable.config.train import TrainConfig
 from trainable.errors import ModelError
-from tuner.decisions import Job
 from tuner.restore import restore
-from tuner.search import Search
 from tuner.simulate import simulate
 
 FULL = {"none": {"max_epochs": 3}}
-
-
-def report(job: Job, epoch: int, score: float | None = 0.5, **changes: object) -> Reported:
-    event = Reported(
-        at=stamp(START), trial=job.trial, attempt=job.attempt, score=score, checkpoint=None, worker="host:1", device="cpu", epoch=epoch,
-        val_accuracy=0.5, val_loss=1.0, train_accuracy=0.5, train_loss=1.0, lr=0.1, wall_s=1.0, device_s=1.0, images_per_s=1.0,
-        peak_memory_bytes=0,
-    )  # fmt: skip
-    return replace(event, **changes)  # type: ignore[arg-type]
-
-
-def started(search: Search) -> Job:
-    job = search.next_job(START)
-    assert job is not None
-    return job
 
 
 def test_candidate_whose_network_does_not_exist_is_rejected_with_the_reason() -> None:
@@ -139,12 +121,13 @@ def test_grid_launches_every_combination_once_in_the_order_of_the_file() -> None
     assert values == [(8, 0.1), (8, 0.01), (8, 0.001), (16, 0.1), (16, 0.01), (16, 0.001)]
 
 
-@pytest.mark.parametrize("score", [None])
+@pytest.mark.parametrize("score", [None, math.nan, math.inf, -math.inf])
 def test_score_that_is_missing_or_not_finite_marks_the_trial_diverged_and_fills_no_rung(score: float | None) -> None:
-    search, _ = make_search(make_sweep(trials=1, scheduler={"asha": {"min_epochs": 1, "max_epochs": 9}}))
+    search, recorder = make_search(make_sweep(trials=1, scheduler={"asha": {"min_epochs": 1, "max_epochs": 9}}))
     job = started(search)
     assert search.report(report(job, 1, score), START).action == "stop"
     assert search.history.counts() == {"diverged": 1}
+    assert [event.score for event in recorder.events if isinstance(event, Reported)] == [None]
     assert search.next_job(START) is None
     assert search.done
 

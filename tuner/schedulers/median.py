@@ -1,10 +1,11 @@
 """Median stopping rule: a trial that was never as good as the others were on average stops. No clock, no journal, no ray, no torch.
 
-Source: Golovin et al., "Google Vizier", KDD 2017, the median stopping rule: stop x at step s if the best objective of x by step s is strictly worse
-than the median of the running averages o_{1:s} of all completed trials up to step s.
+Source: Golovin et al., "Google Vizier", KDD 2017, the median stopping rule: stop x at step s if the best objective of x by step s is
+strictly worse than the median of the running averages o_{1:s} of all completed trials up to step s.
 
-Deviates from it in two points. All other trials that have reached step s count, not the completed ones alone: with many workers a sweep
-would be half over before the first is complete. And nobody stops before `grace_epochs`, nor while fewer than `min_trials` others were there.
+Deviates from it in two points. All other trials that have reached step s count, not the completed ones alone: with many workers a
+sweep would be half over before the first is complete. And nobody stops before `grace_epochs`, nor while fewer than `min_trials` others
+have reached the step.
 """
 
 import bisect

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from search_spaces.sweep import AshaOptions, HyperbandOptions, MedianOptions, PatienceOptions, Rule, RungOptions, RunAllOptions
+from search_spaces.sweep import AshaOptions, HyperbandOptions, MedianOptions, PatienceOptions, Rule, RunAllOptions, RungOptions
 from tuner.rungs import rung_epochs
 from tuner.schedulers.asha import PromotionAsha, StoppingAsha
 from tuner.schedulers.hyperband import Hyperband, bracket_sizes
