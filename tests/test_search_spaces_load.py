@@ -129,6 +129,34 @@ def test_fewer_candidates_that_keep_the_constraints_than_trials_are_foreseen(pla
     assert warnings(load(plain, [*overrides, "search.trials=8"])) == []
 
 
+@pytest.mark.parametrize(
+    ("scheduler", "warning"),
+    [
+        (
+            "{hyperband: {max_epochs: 81, min_epochs: 1}}",
+            "scheduler.hyperband.min_epochs: a first rung of one epoch is a bet on noise; the default here is 3",
+        ),
+        (
+            "{median: {max_epochs: 9, min_trials: 9}}",
+            "scheduler.median.min_trials: 9 others are never reached with 9 trials; none is stopped",
+        ),
+        (
+            "{none: {max_epochs: 9}, patience: {epochs: 9}}",
+            "scheduler.patience.epochs: 9 of 9 epochs are never waited; no trial is stopped by it",
+        ),
+    ],
+)
+def test_warnings_name_a_rule_that_never_acts_or_acts_too_soon(plain: Path, scheduler: str, warning: str) -> None:
+    assert warnings(load(plain, [f"scheduler={scheduler}"])) == [warning]
+
+
+@pytest.mark.parametrize("rule", ["asha", "hyperband", "median", "none"])
+def test_every_rule_sets_the_horizon_that_candidates_are_checked_against(plain: Path, rule: str) -> None:
+    overrides = [f"scheduler={{{rule}: {{max_epochs: 9}}}}", "trial.schedule=cosine", "trial.warmup_epochs=10"]
+    with pytest.raises(SweepError, match="warmup_epochs"):
+        load(plain, overrides)
+
+
 JUNK: tuple[Any, ...] = (
     *(None, True, 0, -1, 1.5, float("inf"), 10**400, "sgd", "", [], {}, [1, 0]),
     *({"choice": []}, {"choice": [[1], {"label": "a"}, None]}, {"uniform": [0, 1]}, [{"randint": [1, 2]}, 2]),

@@ -27,10 +27,34 @@ def test_shipped_sweeps_fit_the_schema(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["unknown_key", "wrong_type", "empty_choice", "unknown_metric", "eta_one", "list_for_mapping", "unknown_field", "values_out_of_bounds"],
+    [
+        "unknown_key",
+        "wrong_type",
+        "empty_choice",
+        "unknown_metric",
+        "eta_one",
+        "list_for_mapping",
+        "unknown_field",
+        "values_out_of_bounds",
+        "too_many_brackets",
+        "hyperband_that_stops",
+        "median_after_the_end",
+    ],
 )
 def test_broken_sweeps_do_not_fit_the_schema(name: str) -> None:
     assert not VALIDATOR.is_valid(read(BROKEN / f"{name}.yaml").data)
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    [
+        {"hyperband": {"max_epochs": 27, "eta": 3, "min_epochs": 1, "variant": "stopping", "brackets": 2}},
+        {"median": {"max_epochs": 27, "grace_epochs": 3, "min_trials": 5}},
+        {"asha": {"max_epochs": 27}, "patience": {"epochs": 5, "min_delta": 0.001}},
+    ],
+)
+def test_every_rule_and_patience_fit_the_schema(scheduler: dict[str, Any]) -> None:
+    VALIDATOR.validate(read(SHIPPED / "digits.yaml").data | {"scheduler": scheduler})
 
 
 def test_every_field_of_a_trial_may_be_searched_and_is_described() -> None:
