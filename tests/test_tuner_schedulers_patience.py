@@ -86,7 +86,8 @@ def test_trial_stopped_before_any_rung_ranks_where_it_stopped(rule: dict[str, An
 
 def test_drained_leader_is_trained_in_full_though_it_stands_still() -> None:
     search, events = run(rising_until(1), {"asha": ASHA, "patience": {"epochs": 2}}, trials=2)
-    assert [event.trial for event in events if isinstance(event, Launched) and event.why == "drain"] == ["t00002"]
+    drained = [(event.trial, event.from_epoch) for event in events if isinstance(event, Launched) and event.why == "drain"]
+    assert drained == [("t00002", 1), ("t00002", 3), ("t00002", 9)]
     assert [event.trial for event in events if isinstance(event, Ended) and event.status == "completed"] == ["t00002"]
     assert search.history.counts() == {"paused": 1, "completed": 1}
 
