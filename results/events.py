@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from results.errors import NewerFormat
 
-JOURNAL_VERSION = 1
+JOURNAL_VERSION = 2  # 2: every line has its number; people may extend, annotate and stop a sweep
 
 Action = Literal["continue", "pause", "stop"]
 Why = Literal["new", "promotion", "retry", "resume", "drain"]
@@ -66,7 +66,7 @@ class DriverStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverStopped:
-    """The driver let go of the sweep: `finished`, `interrupted`, `budget` or `failed`."""
+    """The driver let go of the sweep: `finished`, `interrupted`, `stopped` (by a person), `budget` or `failed`."""
 
     at: str
     reason: str
@@ -218,7 +218,103 @@ class Tested:
     train_fingerprint: str
 
 
-Event = SweepStarted | DriverStarted | DriverStopped | Suggested | Launched | Reported | Repeated | Decided | Lost | Ended | Tested
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extended:
+    """A person gave the sweep more room; null leaves a limit as it is.
+
+    Attributes:
+        request: Id of the request; one that the journal has is not obeyed again.
+        author: Who asked.
+        trials: Trials asked for from now on, in all.
+        epochs: Epochs that may be trained from now on, in all.
+        gpu_hours: Hours of workers' time that may be spent from now on, in all.
+        wall_clock_s: Seconds that the search may take from now on, in all.
+    """
+
+    at: str
+    request: str
+    author: str
+    trials: int | None = None
+    epochs: int | None = None
+    gpu_hours: float | None = None
+    wall_clock_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """A person wrote something down.
+
+    Attributes:
+        request: Id of the request; one that the journal has is not obeyed again.
+        author: Who wrote it.
+        trial: What it is about; null for the sweep.
+        text: One line or several.
+    """
+
+    at: str
+    request: str
+    author: str
+    trial: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tagged:
+    """A person put words on a trial, or took them off.
+
+    Attributes:
+        request: Id of the request; one that the journal has is not obeyed again.
+        author: Who did.
+        added: Tags it has from now on.
+        removed: Tags it has no longer.
+    """
+
+    at: str
+    request: str
+    author: str
+    trial: str
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hidden:
+    """A person took trials out of sight, or brought them back. It changes no decision.
+
+    Attributes:
+        request: Id of the request; one that the journal has is not obeyed again.
+        author: Who did.
+        trials: Which ones.
+        hidden: Whether they are out of sight from now on.
+    """
+
+    at: str
+    request: str
+    author: str
+    trials: tuple[str, ...]
+    hidden: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRequested:
+    """A person wanted trials, or the driver, to stop. The end of each trial follows as an event of its own.
+
+    Attributes:
+        request: Id of the request; one that the journal has is not obeyed again.
+        author: Who did.
+        trials: Which ones; empty for the driver, whose sweep can be gone on with.
+    """
+
+    at: str
+    request: str
+    author: str
+    trials: tuple[str, ...]
+
+
+# What people ask for from other processes; everything else is the driver's own.
+Asked = Extended | Noted | Tagged | Hidden | StopRequested
+
+Event = SweepStarted | DriverStarted | DriverStopped | Suggested | Launched | Reported | Repeated | Decided | Lost | Ended | Tested | Asked
 
 KINDS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in typing.get_args(Event)}
 

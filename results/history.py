@@ -1,160 +1,44 @@
-"""What happened to each trial, folded from the events: the one place where a status is computed. Imports events only.
+"""What happened in a sweep, folded from the events: its trials, its drivers, what people asked for. Imports events only.
 
 `apply` remembers one fact in constant time; nothing is chosen here. The search, the samplers and the leaderboard read the same records.
 """
 
+import typing
 from collections import Counter
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from collections.abc import Iterable, Set
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from results.errors import Unreadable
 from results.events import (
+    Asked,
     Decided,
     DriverStarted,
     DriverStopped,
     Ended,
     EndStatus,
     Event,
+    Extended,
+    Hidden,
     Launched,
     Lost,
+    Noted,
     Repeated,
     Reported,
+    StopRequested,
     Suggested,
     SweepStarted,
+    Tagged,
     Tested,
+    seconds,
 )
+from results.trial import STATUSES as STATUSES
+from results.trial import Phase
+from results.trial import Status as Status
+from results.trial import TrialRecord as TrialRecord
 
-Phase = Literal["pending", "running", "paused"]
-Status = Phase | EndStatus
-
-# In the order of a trial's life; the order in which counts and unranked rows are shown.
-STATUSES: tuple[Status, ...] = ("pending", "running", "paused", "stopped", "completed", "diverged", "out_of_memory", "failed")
-
-
-@dataclass(slots=True, kw_only=True)
-class TrialRecord:
-    """The facts of one trial.
-
-    Attributes:
-        trial: Its id.
-        config: The resolved TrainConfig as JSON.
-        config_hash: Equal for configurations that compute the same.
-        values: Searched parameter -> value, active ones only.
-        cost: Fields of ArchitectureCost.
-        draw: The draw that gave it, 0-based.
-        source: What proposed it.
-        suggested_at: UTC, ISO 8601.
-        phase: Where it stands as long as it has not ended; `status` is what people see.
-        ended: How it ended; None while it may go on.
-        curve: Epoch -> its report, ascending; the first report of an epoch counts.
-        rungs: Rung in epochs -> score there, as it was judged.
-        decisions: What was decided about it, oldest first.
-        attempts: Its segments, oldest first.
-        losses: Workers it lost, oldest first.
-        checkpoint: Newest checkpoint folder, relative to the sweep; None before the first.
-        checkpoint_epoch: The epoch after which it was written; 0 before the first.
-        wall_s: Seconds of its reported epochs.
-        device_s: Seconds in which a device worked for it, repeated epochs included.
-        tested: Its figures on the test split; finals only.
-    """
-
-    trial: str
-    config: Mapping[str, Any]
-    config_hash: str
-    values: Mapping[str, Any]
-    cost: Mapping[str, int]
-    draw: int
-    source: str
-    suggested_at: str
-    phase: Phase = "pending"
-    ended: Ended | None = None
-    curve: dict[int, Reported] = field(default_factory=dict)
-    rungs: dict[int, float | None] = field(default_factory=dict)
-    decisions: list[Decided] = field(default_factory=list)
-    attempts: list[Launched] = field(default_factory=list)
-    losses: list[Lost] = field(default_factory=list)
-    checkpoint: str | None = None
-    checkpoint_epoch: int = 0
-    wall_s: float = 0.0
-    device_s: float = 0.0
-    tested: Tested | None = None
-
-    @property
-    def status(self) -> Status:
-        """Return where the trial stands; one that waits to be launched again is `pending`."""
-        return self.phase if self.ended is None else self.ended.status
-
-    @property
-    def waiting_retry(self) -> bool:
-        """Return whether its segment was cut off (worker lost, driver gone) and waits to be launched again."""
-        return self.status == "pending" and bool(self.attempts)
-
-    @property
-    def reason(self) -> str:
-        """Return why it stands where it stands, in one line; empty where the status says it all."""
-        if self.ended is not None:
-            return self.ended.reason
-        if self.phase == "paused":
-            return self.decisions[-1].reason
-        if self.waiting_retry:
-            return self.losses[-1].reason if self.lost_last else "the driver stopped"
-        return ""
-
-    @property
-    def attempt(self) -> int:
-        """Return the number of the current segment; 0 before the first."""
-        return self.attempts[-1].attempt if self.attempts else 0
-
-    @property
-    def num_lost(self) -> int:
-        """Return how many workers were lost under it."""
-        return len(self.losses)
-
-    @property
-    def lost_last(self) -> bool:
-        """Return whether its current segment was cut off by a lost worker, not by the driver's end."""
-        return bool(self.losses) and self.losses[-1].attempt == self.attempt
-
-    @property
-    def from_epoch(self) -> int:
-        """Return the epochs that the current segment started from."""
-        return self.attempts[-1].from_epoch if self.attempts else 0
-
-    @property
-    def until_epoch(self) -> int:
-        """Return the epoch at which the current segment ends; 0 before the first."""
-        return self.attempts[-1].until_epoch if self.attempts else 0
-
-    @property
-    def last(self) -> Reported | None:
-        """Return the newest report."""
-        return next(reversed(self.curve.values()), None)
-
-    @property
-    def epochs(self) -> int:
-        """Return the last epoch reported; 0 before the first."""
-        return next(reversed(self.curve), 0)
-
-    @property
-    def started_at(self) -> str | None:
-        """Return when it was first launched."""
-        return self.attempts[0].at if self.attempts else None
-
-    @property
-    def ended_at(self) -> str | None:
-        """Return when it ended."""
-        return None if self.ended is None else self.ended.at
-
-    @property
-    def host(self) -> str | None:
-        """Return the machine that trained its last epoch."""
-        return None if self.last is None else self.last.worker.rpartition(":")[0] or self.last.worker
-
-    @property
-    def device(self) -> str | None:
-        """Return the device that trained its last epoch."""
-        return None if self.last is None else self.last.device
+LIMITS = ("trials", "epochs", "gpu_hours", "wall_clock_s")  # what `Extended` may raise
+_OF_OTHERS = frozenset({DriverStarted, *typing.get_args(Asked)})  # these say nothing about how long the last driver ran
 
 
 @dataclass(slots=True)
@@ -169,6 +53,14 @@ class History:
         rejected: Reason -> candidates that never became a trial.
         driver: The driver at work; None before the first and once it has stopped. One that was killed still stands here.
         stopped: How the last driver let go; None while one is at work, or was killed.
+        finished: Whether nothing was left to do when the last driver let go, and nobody has extended the sweep since.
+        reopened: Whether somebody has extended the sweep since its last driver let go.
+        extended: The limits that people have set since the sweep began, the newest of each; None where nobody has.
+        notes: What people wrote about the sweep as a whole, oldest first.
+        requests: Ids of the requests that were obeyed.
+        epochs: Epochs trained, repeated ones included.
+        slots: Trials that the last driver could run at once; 0 before the first.
+        last_at: When the last driver last said something, UTC, ISO 8601; empty before the first.
     """
 
     started: SweepStarted | None = None
@@ -178,6 +70,15 @@ class History:
     rejected: Counter[str] = field(default_factory=Counter)
     driver: DriverStarted | None = None
     stopped: DriverStopped | None = None
+    finished: bool = False
+    reopened: bool = False
+    extended: Extended | None = None
+    notes: list[Noted] = field(default_factory=list)
+    requests: set[str] = field(default_factory=set)
+    epochs: int = 0
+    slots: int = 0
+    last_at: str = ""
+    _driven_s: float = 0.0  # of drivers that are gone
     _running: set[str] = field(default_factory=set)
     _pending: set[str] = field(default_factory=set)
     _ended: Counter[EndStatus] = field(default_factory=Counter)
@@ -201,6 +102,12 @@ class History:
         return self._running
 
     @property
+    def num_trials(self) -> int:
+        """Return the trials asked for by now."""
+        started = 0 if self.started is None else self.started.num_trials
+        return started if self.extended is None or self.extended.trials is None else self.extended.trials
+
+    @property
     def num_counted(self) -> int:
         """Return the trials that count against the number asked for: one that did not fit the device's memory is drawn again."""
         return len(self.trials) - self._ended["out_of_memory"]
@@ -219,6 +126,16 @@ class History:
         seen = Counter(record.status for record in self.trials.values())
         return {status: seen[status] for status in STATUSES if seen[status]}
 
+    def driven_s(self, now: float | None = None) -> float:
+        """Return the seconds in which a driver ran.
+
+        Args:
+            now: Seconds since 1970 where the driver is alive; None counts up to its last word.
+        """
+        if self.driver is None:
+            return self._driven_s
+        return self._driven_s + max(0.0, (seconds(self.last_at) if now is None else now) - seconds(self.driver.at))
+
     def accepts(self, report: Reported) -> bool:
         """Return whether a report is news: from the segment that runs now, of an epoch that the curve lacks."""
         record = self._record(report)
@@ -230,6 +147,8 @@ class History:
         Raises:
             Unreadable: It speaks of a trial that was never suggested, or suggests one twice.
         """
+        if self.driver is not None and type(event) not in _OF_OTHERS:
+            self.last_at = event.at
         match event:
             case Reported():
                 if self.accepts(event):
@@ -251,6 +170,7 @@ class History:
                     self._move(record, "pending")
             case Repeated():
                 self._record(event).device_s += event.device_s
+                self.epochs += 1
             case Tested():
                 self._record(event).tested = event
             case SweepStarted():
@@ -258,9 +178,43 @@ class History:
             case DriverStarted():
                 self._interrupt()
                 self.driver, self.stopped = event, None
+                self.finished = self.reopened = False
+                self.last_at, self.slots = event.at, event.slots
             case DriverStopped():
                 self._interrupt()
-                self.driver, self.stopped = None, event
+                self.driver, self.stopped, self.finished = None, event, event.reason == "finished"
+            case Extended() | Noted() | Tagged() | Hidden() | StopRequested():
+                self.requests.add(event.request)
+                self._asked(event)
+
+    def _asked(self, event: Asked) -> None:
+        match event:
+            case Extended():
+                known = self.extended or event
+                new = {name: value for name in LIMITS if (value := getattr(event, name)) is not None}
+                self.extended = replace(known, **new)
+                self.finished, self.reopened = False, self.driver is None
+                if new.keys() - {"trials"}:
+                    self._go_on()
+            case Noted(trial=None):
+                self.notes.append(event)
+            case Noted(trial=str(trial)):
+                self._known(trial, event).notes.append(event)
+            case Tagged():
+                record = self._known(event.trial, event)
+                record.tags = tuple(sorted((set(record.tags) - set(event.removed)) | set(event.added)))
+            case Hidden():
+                for trial in event.trials:
+                    self._known(trial, event).hidden = event.hidden
+            case StopRequested():
+                for trial in event.trials:
+                    self._known(trial, event).stop_asked = event
+
+    def _go_on(self) -> None:
+        """Let trials that were paused in the middle of a segment, as the budget does it, wait to be launched again."""
+        for record in self.trials.values():
+            if record.status == "paused" and record.epochs < record.until_epoch:
+                self._move(record, "pending")
 
     def _suggested(self, event: Suggested) -> None:
         if event.trial in self.trials:
@@ -282,6 +236,7 @@ class History:
 
     def _reported(self, event: Reported) -> None:
         record = self.trials[event.trial]
+        self.epochs += 1
         record.curve[event.epoch] = event
         record.wall_s += event.wall_s
         record.device_s += event.device_s
@@ -305,7 +260,8 @@ class History:
             self._pending.discard(event.trial)
 
     def _interrupt(self) -> None:
-        """Workers go with their driver: what was running waits to be launched again."""
+        """Workers go with their driver: what was running waits to be launched again, and its time is over."""
+        self._driven_s, self.driver = self.driven_s(), None
         for trial in tuple(self._running):
             self._move(self.trials[trial], "pending")
 
@@ -321,8 +277,9 @@ class History:
             self._pending.add(record.trial)
 
     def _record(self, event: Launched | Reported | Repeated | Decided | Lost | Ended | Tested) -> TrialRecord:
-        if (record := self.trials.get(event.trial)) is None:
-            raise Unreadable(
-                f"the journal has a {type(event).__name__} of {event.trial}, which was never suggested; restore it from a copy"
-            )
+        return self._known(event.trial, event)
+
+    def _known(self, trial: str, event: Event) -> TrialRecord:
+        if (record := self.trials.get(trial)) is None:
+            raise Unreadable(f"the journal has a {type(event).__name__} of {trial}, which was never suggested; restore it from a copy")
         return record

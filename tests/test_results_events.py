@@ -18,6 +18,7 @@ TEXT = st.text(max_size=8)
 FIELDS = {
     "str": TEXT,
     "int": st.integers(min_value=0, max_value=2**53),
+    "bool": st.booleans(),
     "float": st.floats(allow_nan=False),
     "JSON": st.recursive(st.none() | st.booleans() | st.integers() | TEXT, lambda inner: st.lists(inner, max_size=3), max_leaves=4),
 }
@@ -60,8 +61,8 @@ def test_a_line_names_its_kind_first() -> None:
 
 
 def test_an_unknown_kind_or_field_is_refused_as_newer() -> None:
-    with pytest.raises(NewerFormat, match="'Extended', which this release does not know"):
-        decode({"event": "Extended", "at": recorded.AT})
+    with pytest.raises(NewerFormat, match="'Merged', which this release does not know"):
+        decode({"event": "Merged", "at": recorded.AT})
     with pytest.raises(NewerFormat, match=r"DriverStopped in the journal has \['mood'\]"):
         decode(encode(recorded.stopped()) | {"mood": "good"})
 

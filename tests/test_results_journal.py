@@ -1,4 +1,6 @@
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -98,9 +100,88 @@ def test_a_missing_segment_is_named(tmp_path: Path) -> None:
         list(read(storage))
 
 
+def rewrite(path: Path, change: Callable[[list[bytes]], list[bytes]]) -> None:
+    path.write_bytes(b"".join(change(path.read_bytes().splitlines(keepends=True))))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda lines: lines[:3] + lines[4:], r"00000001\.jsonl:4: event 4 is missing before event 5; restore"),
+        (lambda lines: lines[:3] + lines[7:], r"00000001\.jsonl:4: events 4 to 7 are missing before event 8; restore"),
+        (lambda lines: [*lines[:4], *lines[3:]], r"00000001\.jsonl:5: event 4 where event 5 must be: .*two drivers"),
+        (lambda lines: [*lines[:2], lines[3], lines[2], *lines[4:]], r"00000001\.jsonl:3: event 3 is missing before event 4"),
+        (lambda lines: [*lines[:4], lines[4].replace(b'"n":5,', b""), *lines[5:]], r"00000001\.jsonl:5: the line has no number"),
+        (lambda lines: [*lines[:4], lines[4].replace(b'"n":5,', b'"n":"5",'), *lines[5:]], r"00000001\.jsonl:5: the line has no number"),
+        (lambda lines: lines[:-1], r"00000002\.jsonl:1: event 12 is missing before event 13"),
+    ],
+    ids=["a line lost", "lines lost", "a line twice", "lines moved", "no number", "no whole number", "last line of a segment lost"],
+)
+def test_lines_that_are_lost_doubled_or_moved_are_noticed_where_they_are(
+    tmp_path: Path, change: Callable[[list[bytes]], list[bytes]], message: str
+) -> None:
+    storage, events = Storage(tmp_path), recorded.sweep()
+    write(storage, events[:12])
+    write(storage, events[12:])
+    rewrite(segments(storage)[0], change)
+    with pytest.raises(Unreadable, match=message):
+        list(read(storage))
+
+
+def test_segments_that_changed_places_are_noticed(tmp_path: Path) -> None:
+    storage, events = Storage(tmp_path), recorded.sweep()
+    write(storage, events[:12])
+    write(storage, events[12:])
+    first, second = segments(storage)
+    first.rename(tmp_path / "aside")
+    second.rename(first)
+    (tmp_path / "aside").rename(second)
+    with pytest.raises(Unreadable, match=r"00000001\.jsonl:1: events 1 to 12 are missing before event 13"):
+        list(read(storage))
+
+
+def test_two_writers_at_once_are_noticed(tmp_path: Path) -> None:
+    storage = Storage(tmp_path)
+    one, other = Journal(storage), Journal(storage)
+    one.append([recorded.started(), recorded.driver()], sync=False)
+    other.append([recorded.driver()], sync=False)
+    one.append([recorded.suggested("t00001")], sync=False)
+    one.close()
+    other.close()
+    with pytest.raises(Unreadable, match=r"00000002\.jsonl:1: event 3 where event 4 must be: .*two drivers"):
+        list(read(storage))
+
+
+def test_numbers_go_on_behind_a_torn_line_a_long_line_and_an_empty_segment(tmp_path: Path) -> None:
+    storage = Storage(tmp_path)
+    long = recorded.suggested("t00001", config={"text": "x" * 300_000})
+    write(storage, [recorded.started(), long])
+    with segments(storage)[0].open("ab") as file:
+        file.write(b'{"n":3,"event":"Driv' + b"x" * 70_000)
+    storage.path("journal/00000002.jsonl").touch()
+    write(storage, [recorded.driver()])
+    assert list(read(storage)) == [recorded.started(), long, recorded.driver()]
+    assert segments(storage)[2].read_bytes().startswith(b'{"n":3,"event":"DriverStarted",')
+
+
+OLD = Path(__file__).parent / "old_formats"
+
+
+def test_a_journal_of_version_1_is_read_for_ever_and_gone_on_with(tmp_path: Path) -> None:
+    """Its lines have no numbers, its first segment ends in a torn one; nine trials, one of them trained in full."""
+    shutil.copytree(OLD / "1" / "sweep", tmp_path / "sweep")
+    storage = Storage(tmp_path / "sweep")
+    events = list(read(storage))
+    history = History.of(events)
+    assert (len(events), history.counts(), history.epochs) == (61, {"paused": 8, "completed": 1}, 21)
+    write(storage, [recorded.driver()])
+    assert segments(storage)[-1].read_bytes().startswith(b'{"n":%d,"event":"DriverStarted",' % (len(events) + 1))
+    assert list(read(storage)) == [*events, recorded.driver()]
+
+
 def test_a_journal_of_a_newer_release_is_refused(tmp_path: Path) -> None:
     write(Storage(tmp_path), [recorded.started(version=journal.JOURNAL_VERSION + 1)])
-    with pytest.raises(NewerFormat, match=r"00000001\.jsonl:1: .*version 2, this release reads up to 1"):
+    with pytest.raises(NewerFormat, match=r"00000001\.jsonl:1: .*version 3, this release reads up to 2"):
         list(read(Storage(tmp_path)))
 
 
