@@ -77,6 +77,10 @@ def _last(name: str) -> Callable[[Row], Any]:
     return value
 
 
+def _notes(row: Row) -> str | None:
+    return "\n".join(f"{note.at[:10]} {note.author}: {' '.join(note.text.split())}" for note in row.record.notes) or None
+
+
 def _time(at: str | None) -> datetime | None:
     return None if at is None else datetime.fromisoformat(at)
 
@@ -183,6 +187,15 @@ COLUMNS: tuple[Column[Row], ...] = (
     Column("started_at", TIME, "UTC", "When it was first launched.", lambda row: _time(row.record.started_at)),
     Column("ended_at", TIME, "UTC", "When it ended. Null while it may go on.", lambda row: _time(row.record.ended_at)),
     Column("checkpoint", pa.string(), "", "Folder of its newest checkpoint, relative to the sweep.", attrgetter("record.checkpoint")),
+    Column("hidden", pa.bool_(), "", "Whether a person took it out of sight; it is ranked all the same.", attrgetter("record.hidden")),
+    Column(
+        "tags",
+        pa.string(),
+        "",
+        "Words that people put on it, ascending, separated by blanks.",
+        lambda row: " ".join(row.record.tags) or None,
+    ),
+    Column("notes", pa.string(), "", "What people wrote about it, oldest first, one a line: day, author, text.", _notes),
 )
 
 

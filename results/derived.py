@@ -3,6 +3,7 @@
 The journal is the truth. `current` answers with the stored file as long as that says the same, else it derives the table anew.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Self
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 from results import journal, lock
 from results.errors import NewerFormat, NotASweep, Unreadable
 from results.events import DriverStopped
-from results.history import History
+from results.history import LIMITS, History
 from results.storage import Storage
 
 # Key in the footer -> meaning.
@@ -27,7 +28,14 @@ METADATA = {
     "ladder": "Rungs in epochs, ascending, separated by blanks.",
     "max_epochs": "Epochs of a trial trained in full.",
     "num_trials": "Trials asked for.",
-    "state": "new, running, finished, interrupted, budget or failed, when the table was written.",
+    "state": "new, running, finished, interrupted, stopped, budget, failed or extended, when the table was written.",
+    "state_at": "Since when, UTC; empty where new.",
+    "epochs": "Epochs trained, repeated ones included.",
+    "driven_s": "Seconds in which a driver ran, up to its last report.",
+    "heard_at": "When a driver last said something, UTC; empty where new.",
+    "slots": "Trials that the last driver could run at once.",
+    "limits": "Limits that people have raised since the sweep began, JSON: trials, epochs, gpu_hours, wall_clock_s.",
+    "notes": "What people wrote about the sweep, JSON: a list of at, author, text.",
 }
 
 
@@ -80,16 +88,34 @@ def footer(history: History, *, version: int) -> dict[str, str]:
         "mode": started.mode,
         "ladder": " ".join(map(str, started.ladder)),
         "max_epochs": str(started.max_epochs),
-        "num_trials": str(started.num_trials),
+        "num_trials": str(history.num_trials),
         "state": state(history),
+        "state_at": _state_at(history),
+        "epochs": str(history.epochs),
+        "driven_s": f"{history.driven_s():.3f}",
+        "heard_at": history.last_at,
+        "slots": str(history.slots),
+        "limits": json.dumps({name: getattr(history.extended, name) for name in LIMITS if getattr(history.extended, name, None)}),
+        "notes": json.dumps([{"at": note.at, "author": note.author, "text": note.text} for note in history.notes], ensure_ascii=False),
     }
 
 
 def state(history: History) -> str:
-    """Return how far the sweep is: `new`, `running`, or how its last driver let go. Of a killed driver it still says `running`."""
+    """Return how far the sweep is: `new`, `running`, `extended` since its last driver let go, or how that was.
+
+    Of a killed driver it still says `running`.
+    """
     if history.driver is not None:
         return "running"
+    if history.reopened:
+        return "extended"
     return "new" if history.stopped is None else history.stopped.reason
+
+
+def _state_at(history: History) -> str:
+    if history.driver is not None:
+        return history.driver.at
+    return "" if history.stopped is None else history.stopped.at
 
 
 def write(storage: Storage, name: str, table: pa.Table) -> None:
@@ -120,7 +146,7 @@ def current(storage: Storage, name: str, *, version: int, derive: Callable[[Hist
         raise NotASweep(f"{storage.root}: neither {name} nor a journal there; name a sweep that was started")
     history = History.of(journal.read(storage))
     if history.driver is not None and not alive:
-        history.apply(DriverStopped(at=history.driver.at, reason="interrupted"))
+        history.apply(DriverStopped(at=history.last_at, reason="interrupted"))
     return derive(history)
 
 

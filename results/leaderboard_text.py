@@ -18,7 +18,16 @@ _LONGEST_REASON = 80
 _FEW_PARAMETERS = 6  # names listed of what gave way, before a number says it
 
 
-def lines(table: pa.Table, *, terminal: Terminal, n: int | None = None, argument: str = "") -> list[str]:
+def visible(table: pa.Table) -> pa.Table:
+    """Return the rows that nobody has hidden."""
+    if "hidden" not in table.column_names or not any(table["hidden"].to_pylist()):  # an older release wrote no such column
+        return table
+    import pyarrow.compute as pc  # 0.1 s, and mostly nothing is hidden
+
+    return table.filter(pc.invert(table["hidden"]))
+
+
+def lines(table: pa.Table, *, terminal: Terminal, n: int | None = None, argument: str = "", hidden: bool = False) -> list[str]:
     """Return the whole answer, a line each.
 
     Args:
@@ -26,17 +35,21 @@ def lines(table: pa.Table, *, terminal: Terminal, n: int | None = None, argument
         terminal: What can be shown.
         n: Rows at most; None for all.
         argument: How the user calls the sweep, for the command to type next; its name by default.
+        hidden: Whether rows that a person has hidden are shown.
     """
     about = About.of(table)
     argument = argument or about.sweep
-    shown = table if n is None else table.slice(0, n)
+    kept = table if hidden else visible(table)
+    shown = kept if n is None else kept.slice(0, n)
     if not table.num_rows:
         return [_headline(table, about), "no trial yet"]
+    if not shown.num_rows:
+        return [_headline(table, about), f"every trial is hidden: shortlist leaderboard {shlex.quote(argument)} --all"]
     columns, dropped = fit(text_columns(shown, whole=table, unicode=terminal.unicode), terminal.width)
     header, *rows = aligned(columns)
     ranks = shown["rank"].to_pylist()
     styled = [terminal.styled(row, _style(rank)) if _style(rank) else row for row, rank in zip(rows, ranks, strict=True)]
-    rest = [terminal.styled(line, FAINT) for text in _rest(table, shown, dropped, argument) for line in _wrapped(text, terminal)]
+    rest = [terminal.styled(line, FAINT) for text in _rest(table, kept, shown, dropped, argument) for line in _wrapped(text, terminal)]
     step = next_command(table, argument)
     return [
         *_wrapped(_headline(table, about), terminal),
@@ -70,6 +83,7 @@ def text_columns(shown: pa.Table, *, whole: pa.Table, unicode: bool = True) -> l
         TextColumn("parameters", [_text(count) for count in shown["parameters"].to_pylist()], right=True, spare=2),
         TextColumn("status", statuses),
         *_config_columns(shown, whole),
+        *_remarks(shown),
     ]
     reasons = [
         " ".join((reason or "").split()) if status in _UNHAPPY else ""
@@ -83,11 +97,12 @@ def text_columns(shown: pa.Table, *, whole: pa.Table, unicode: bool = True) -> l
 def next_command(table: pa.Table, argument: str) -> str:
     """Return the command that a reader is likely to type next; empty where there is none (a running sweep is left alone)."""
     about = About.of(table)
-    if about.state in ("interrupted", "failed", "new"):
+    if about.state in ("interrupted", "stopped", "extended", "failed", "new"):
         return f"shortlist resume {shlex.quote(argument)}"
-    if about.state == "running" or not table.num_rows or table["rank"][0].as_py() is None:
+    shown = visible(table)
+    if about.state == "running" or not shown.num_rows or shown["rank"][0].as_py() is None:
         return ""
-    return f"shortlist promote {shlex.quote(argument)} --trial {table['trial'][0].as_py()}"
+    return f"shortlist promote {shlex.quote(argument)} --trial {shown['trial'][0].as_py()}"
 
 
 def duration(seconds: float) -> str:
@@ -112,20 +127,32 @@ def _explanation(about: About) -> str:
     return f"{about.metric}{unit}, {better} is better; by rung reached, then by score there"
 
 
-def _rest(table: pa.Table, shown: pa.Table, dropped: list[TextColumn], argument: str) -> list[str]:
+def _rest(table: pa.Table, kept: pa.Table, shown: pa.Table, dropped: list[TextColumn], argument: str) -> list[str]:
     """Return what the table does not show, in words."""
     said = []
     same = [(name, values) for name in _config_names(table) if table.num_rows > 1 and len(values := set(table[name].to_pylist())) == 1]
     if same:
         said.append("in all trials: " + ", ".join(f"{_short(name, table)} {_constant(values)}" for name, values in same))
-    if table.num_rows > shown.num_rows:
-        more = table.num_rows - shown.num_rows
+    if kept.num_rows > shown.num_rows:
+        more = kept.num_rows - shown.num_rows
         said.append(f"{more:,} more row{'s' if more > 1 else ''}: shortlist leaderboard {shlex.quote(argument)} -n 0")
+    if table.num_rows > kept.num_rows:
+        number = table.num_rows - kept.num_rows
+        said.append(f"{number:,} hidden: shortlist leaderboard {shlex.quote(argument)} --all")
     if dropped:
         names = [column.header.removesuffix(" %") for column in dropped]
         listed = ", ".join(names) if len(names) <= _FEW_PARAMETERS else f"{len(names)} columns"
         said.append(f"left out at this width: {listed}")
     return said
+
+
+def _remarks(shown: pa.Table) -> list[TextColumn]:
+    """Return what people have put on the trials, where they have."""
+    known = [name for name in ("tags", "notes") if name in shown.column_names]
+    columns = [TextColumn(name, [" ".join((text or "").split()) for text in shown[name].to_pylist()], spare=4) for name in known]
+    if "hidden" in shown.column_names:
+        columns.append(TextColumn("hidden", ["hidden" if hidden else "" for hidden in shown["hidden"].to_pylist()], spare=4))
+    return columns
 
 
 def _config_columns(shown: pa.Table, whole: pa.Table) -> list[TextColumn]:

@@ -58,6 +58,11 @@ def ranked(record: TrialRecord) -> bool:
     return standing(record) is not None
 
 
+def eligible(record: TrialRecord) -> bool:
+    """Return whether a trial may lead or be promoted without being named: it has a place, and nobody has hidden it."""
+    return ranked(record) and not record.hidden
+
+
 def order(history: History) -> list[TrialRecord]:
     """Return all trials, best first; the unranked come last, by status in the order of a trial's life, then by id."""
     better = sign("max" if history.started is None else history.started.mode)

@@ -33,6 +33,10 @@ class Refresher:
             _log.warning("%s: the tables were not refreshed (%s); they will be with the next report", self._storage.root, error)
         return True
 
+    def soon(self) -> None:
+        """Let the next `maybe` refresh: something was changed that a person is waiting to see."""
+        self._next_s = None
+
     def now(self) -> None:
         """Refresh at once, whatever it costs."""
         started = self._clock()

@@ -14,6 +14,9 @@ from results.errors import NotASweep
 # What a sweep's folder holds from its first minute (or keeps when only the table was copied elsewhere).
 MARKS = ("journal", "sweep.json", "leaderboard.parquet")
 
+# Folder of what people have asked for and the driver has not obeyed yet, a file each.
+REQUESTS = "requests"
+
 
 class Storage:
     """The folder of one sweep; file names are relative to it, with forward slashes."""
@@ -59,8 +62,10 @@ class Storage:
                 os.fchmod(file.fileno(), 0o644)  # mkstemp gives 0600, and colleagues read leaderboards
                 os.fsync(file.fileno())
             Path(temporary).replace(target)
-        except BaseException:
+        except BaseException as error:
             Path(temporary).unlink(missing_ok=True)
+            if isinstance(error, OSError) and error.filename is None:
+                error.filename = str(target)
             raise
         sync_folder(target.parent)
 

@@ -9,10 +9,26 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, get_args
 
-from results.events import Decided, DriverStarted, DriverStopped, Ended, Event, Launched, Lost, Repeated, Reported, Suggested, seconds
+from results.events import (
+    Asked,
+    Decided,
+    DriverStarted,
+    DriverStopped,
+    Ended,
+    Event,
+    Extended,
+    Launched,
+    Lost,
+    Repeated,
+    Reported,
+    Suggested,
+    seconds,
+)
 from search_spaces.sweep import BudgetOptions
+
+_ASKED = frozenset(get_args(Asked))
 
 OWN_EPOCHS = 3  # the longest of a trial's last so many predicts its next: one that was slow by chance is soon forgotten
 SIMILAR_EPOCHS = 8  # the same among similar trials, of which some are slower than others
@@ -115,13 +131,17 @@ class Budget:
             case Lost(trial=trial) | Ended(trial=trial):
                 self._running.pop(trial, None)
             case DriverStarted():
-                if self._started_s is not None and self._last_at is not None:
-                    self._wall_s += seconds(self._last_at) - self._started_s
+                self._close()
                 self._started_s = seconds(event.at)
                 self._running.clear()
             case DriverStopped():
+                self._last_at = event.at
+                self._close()
                 self._running.clear()
-        self._last_at = event.at
+            case Extended():
+                self.limits = _raised(self.limits, event)
+        if type(event) not in _ASKED:  # what people ask for may come when no driver runs
+            self._last_at = event.at
 
     def wall_s(self, now: float) -> float:
         """Return the seconds in which a driver ran; `now` in seconds since 1970."""
@@ -178,6 +198,12 @@ class Budget:
         """An epoch of a trial begins, unless the decision that follows ends the segment."""
         self._running[trial] = self.predicted(trial) if self.limits.gpu_hours is not None else None, since
 
+    def _close(self) -> None:
+        """Add up the time of a driver that is gone."""
+        if self._started_s is not None and self._last_at is not None:
+            self._wall_s += max(0.0, seconds(self._last_at) - self._started_s)
+        self._started_s = None
+
 
 def _longest(costs: _Costs) -> EpochCost:
     return EpochCost(max(device_s for device_s, _ in costs), max(wall_s for _, wall_s in costs))
@@ -191,3 +217,11 @@ def _device_s(predicted: EpochCost | None, since: str | None, now: float) -> flo
 
 def _distance(one: Work, other: Work) -> float:
     return abs(math.log2(one.operations / other.operations)) + abs(math.log2(one.batch_size / other.batch_size))
+
+
+def _raised(limits: BudgetOptions, extended: Extended) -> BudgetOptions:
+    """Return the limits with those that a person has raised."""
+    asked = {"epochs": extended.epochs, "gpu_hours": extended.gpu_hours, "wall_clock": extended.wall_clock_s}
+    if limits.trials is not None and extended.trials is not None:
+        asked["trials"] = max(limits.trials, extended.trials)
+    return limits.model_copy(update={name: value for name, value in asked.items() if value is not None})

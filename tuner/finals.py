@@ -49,17 +49,19 @@ class Final:
 
 
 def choose(history: History, sweep: Sweep, *, trials: Sequence[str], top: int) -> list[TrialRecord]:
-    """Return the trials to promote: the ones named, or the first of the leaderboard.
+    """Return the trials to promote: the ones named, or the first of the leaderboard that nobody has hidden.
 
     Raises:
         UsageError: A trial does not exist or cannot be promoted, or none is ranked yet.
     """
     if trials:
         return [_named(history, sweep, name) for name in trials]
-    ranked = [record for record in ranking.order(history) if ranking.ranked(record)]
-    if not ranked:
+    eligible = [record for record in ranking.order(history) if ranking.eligible(record)]
+    if not eligible:
+        if any(map(ranking.ranked, history.trials.values())):
+            raise UsageError(f"every ranked trial of {sweep.name} is hidden; name one with --trial, or see: shortlist unhide --help")
         raise UsageError(f"no trial of {sweep.name} has reached a rung yet, there is nothing to promote; let the sweep run on")
-    return ranked[:top]
+    return eligible[:top]
 
 
 def promote(

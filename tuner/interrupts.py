@@ -12,6 +12,18 @@ INTERRUPTED = 130  # exit code: 128 + SIGINT, as shells have it
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+class StopAsked(KeyboardInterrupt):
+    """A person asked from elsewhere for the driver to stop: it ends like Ctrl-C, and its sweep can be gone on with.
+
+    Attributes:
+        author: Who asked.
+    """
+
+    def __init__(self, author: str) -> None:
+        super().__init__(f"stopped by {author}")
+        self.author = author
+
+
 def leave() -> NoReturn:
     """End the process now, without unwinding Ray: its own end after a signal can crash in native threads (seen: SIGSEGV).
 

@@ -67,7 +67,6 @@ class Progress:
         self._next_forecast = 0.0
         self._forecast: Forecast | None = None
         self._rng = random.Random(0)
-        self._asked = 0
         self._epochs_before = 0  # trained by earlier drivers
         self._spent: deque[tuple[float, int]] = deque()  # (when, epochs trained so far)
         self._leaders: dict[int, str] = {}
@@ -103,7 +102,6 @@ class Progress:
             logger.exception("progress cannot be shown; the sweep goes on without it")
 
     def _start(self) -> None:
-        self._asked = sum(search.num_trials for search in self._searches)
         self._epochs_before = self._epochs()
         self._news()
         if self._live is not None:
@@ -212,7 +210,7 @@ class Progress:
         """Return the trials there will be: those asked for, and replacements of those that did not fit the device's memory."""
         if all(search.exhausted for search in self._searches):
             return sum(len(search.history.trials) for search in self._searches)
-        return self._asked + sum(len(search.history.trials) - search.history.num_counted for search in self._searches)
+        return sum(search.num_trials + len(search.history.trials) - search.history.num_counted for search in self._searches)
 
     def _epochs(self) -> int:
         return sum(search.budget.epochs for search in self._searches)
@@ -238,6 +236,11 @@ class Progress:
         together = sum(search.num_trials for search in open_searches) <= self._slots
         worst = max if together else sum
         return Forecast(max(part.low_s for part in known), worst([part.high_s for part in known]))
+
+    @property
+    def left_s(self) -> tuple[float, float] | None:
+        """Return the seconds still needed, least and most; None while that cannot be said."""
+        return None if self._forecast is None else (self._forecast.low_s, self._forecast.high_s)
 
     def _left(self) -> str:
         """Return the time left as a range; empty until there is something to base it on."""

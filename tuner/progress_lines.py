@@ -84,9 +84,8 @@ def budget_bars(search: Search, *, now: float, width: int) -> list[Text]:
 
 
 def leader(search: Search) -> TrialRecord | None:
-    """Return the first trial of the leaderboard; None while no trial has a rank."""
-    first = next(iter(ranking.order(search.history)), None)
-    return first if first is not None and ranking.ranked(first) else None
+    """Return the first trial of the leaderboard that nobody has hidden; None while no trial has a rank."""
+    return next((record for record in ranking.order(search.history) if ranking.eligible(record)), None)
 
 
 def standing(search: Search, record: TrialRecord) -> tuple[str, str]:

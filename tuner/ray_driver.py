@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import ray
 from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
@@ -22,11 +23,16 @@ from results.events import Reported, Tested, stamp
 from results.storage import Storage
 from tuner import checkpoints
 from tuner.decisions import Job
-from tuner.ray_trial import EpochTrained, RayTrial, TrialEnded, WorkOrder
+from tuner.errors import SweepFailed
+from tuner.ray_trial import EpochTrained, RayTrial, StorageFailed, TrialEnded, WorkOrder
 from tuner.search import Search
 from tuner.slots import Slots
 
 logger = logging.getLogger(__name__)
+
+# How long a worker may train on after its trial was stopped by a person: mostly its epoch ends sooner, and a new worker takes as long to
+# start (Ray 2, torch 3, the data set; some seconds each).
+PATIENCE_S = 15.0
 
 
 @dataclass(slots=True)
@@ -41,6 +47,8 @@ class Drive:
         on_report: Called after each report has been answered: the search's number and the trial.
         on_tick: Called often, several times a second.
         running: Ray's trial id -> search number and job.
+        told: Ray's trial id -> since when (`time.monotonic`) its trial is over for the journal while a worker still trains it: a person
+            stopped it.
         error: The first error of our own code inside a callback of Ray's, which Ray would blame on a trial.
     """
 
@@ -51,6 +59,7 @@ class Drive:
     on_report: Callable[[int, str], None]
     on_tick: Callable[[], None]
     running: dict[str, tuple[int, Job]] = field(default_factory=dict)
+    told: dict[str, float] = field(default_factory=dict)
     error: BaseException | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -76,6 +85,8 @@ class Drive:
         search = self.searches[number]
         outcome = result["outcome"]
         now = time.time()
+        if isinstance(outcome, StorageFailed):
+            raise SweepFailed(f"{outcome.reason}; everything reported so far is kept: mend it, then go on with: shortlist resume")
         if isinstance(outcome, TrialEnded):
             search.end(job.trial, job.attempt, outcome.status, outcome.reason, now, outcome.log_tail)
             goes_on = False
@@ -96,6 +107,15 @@ class Drive:
             number, job = entry
             self.searches[number].lost(job.trial, job.attempt, "the worker process went away", time.time())
             self.on_report(number, job.trial)
+
+    def overdue(self) -> list[str]:
+        """Return Ray's ids of the trials that were stopped from outside and whose worker has not come back for a while."""
+        over = {
+            ray_id for ray_id, (number, job) in self.running.items() if job.trial not in self.searches[number].history.running
+        }  # the few that train now
+        now = time.monotonic()
+        self.told = {ray_id: self.told.get(ray_id, now) for ray_id in over}
+        return [ray_id for ray_id, since in self.told.items() if now - since > PATIENCE_S]
 
     def guard(self, call: Callable[[], Any]) -> Any:
         """Run our own code inside a callback of Ray's: its errors end the sweep, never a trial."""
@@ -182,6 +202,10 @@ class Ticker(tune.Callback):
         if self._drive.error is not None:
             raise self._drive.error
         self._drive.on_tick()
+        for ray_id in self._drive.overdue():
+            worker = next((trial.temporary_state.ray_actor for trial in trials if trial.trial_id == ray_id), None)
+            if worker is not None:
+                ray.kill(worker)  # comes back as a lost worker, of a trial that is over
 
 
 def drive(

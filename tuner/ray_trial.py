@@ -5,6 +5,7 @@ drops what the one before it held. `reset_config` must not fail (Ray then hangs 
 How a segment ends badly travels as a result, not as an exception: an exception costs the worker process.
 """
 
+import errno
 import logging
 import os
 import platform
@@ -33,6 +34,9 @@ from tuner.decisions import Job
 logger = logging.getLogger(__name__)
 
 LOG_TAIL_LINES = 30
+
+# Full, over its quota, at its largest file, read-only, gone: every other trial would fail in the same way.
+STORAGE_TAKES_NOTHING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.ESTALE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +105,17 @@ class TrialEnded:
     log_tail: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageFailed:
+    """What a worker answers when the sweep's storage takes nothing any more: no fault of the trial, which ends nothing.
+
+    Attributes:
+        reason: One line: what, where.
+    """
+
+    reason: str
+
+
 class RayTrial(tune.Trainable):
     """Trains one segment after the other; each call of `step` is one epoch."""
 
@@ -114,7 +129,7 @@ class RayTrial(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train one epoch, write its checkpoint where one is due, and return an `EpochTrained` or a `TrialEnded` as `outcome`.
+        """Train one epoch, write its checkpoint where one is due, and return as `outcome` what came of it: see the classes above.
 
         (Ray flattens dictionaries on their way to the scheduler; it leaves other objects alone.) A trial that is out of patience says so
         when it is asked for one epoch more: its last report is one like any other.
@@ -134,6 +149,11 @@ class RayTrial(tune.Trainable):
             return self._ended("diverged", error)
         except OutOfMemory as error:
             return self._ended("out_of_memory", error)
+        except OSError as error:
+            if error.errno not in STORAGE_TAKES_NOTHING:
+                return self._ended("failed", error)
+            self._training = None
+            return {"outcome": StorageFailed(reason=f"{error.filename or order.root}: {error.strerror}")}
         except Exception as error:  # whatever a trial does wrong is its outcome; the worker lives on
             return self._ended("failed", error)
         device = self._training.device

@@ -19,7 +19,7 @@ from trainable.config.data import DataConfig
 from trainable.config.train import TrainConfig
 from trainable.errors import ModelError
 from tuner import ray_cluster, slots
-from tuner.interrupts import Interrupts
+from tuner.interrupts import Interrupts, StopAsked
 from tuner.search import Cost
 from tuner.session import Session, hold
 
@@ -35,6 +35,10 @@ class Display(Protocol):
 
     def stop(self) -> None:
         """Leave a clean terminal behind."""
+
+    @property
+    def left_s(self) -> tuple[float, float] | None:
+        """Return the seconds still needed, least and most; None while that cannot be said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +168,16 @@ def run_sessions(sessions: Sequence[Session], workplace: Workplace, *, test: boo
         stack.enter_context(workplace.interrupts.deferred())
 
         def look_up() -> None:
-            workplace.interrupts.check()
-            shown.update(time.time())
+            now = time.time()
+            try:
+                workplace.interrupts.check()
+                for session in active:
+                    session.look_up(now, shown.left_s)
+            except KeyboardInterrupt as asked:  # before Ray is unwound, which may take its time
+                for session in active:
+                    session.close("stopped" if isinstance(asked, StopAsked) else "interrupted")
+                raise
+            shown.update(now)
 
         started = time.perf_counter()
         drive(

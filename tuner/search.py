@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Protocol
 
-from results.events import Decided, Ended, EndStatus, Event, Launched, Lost, Repeated, Reported, Suggested, Why, stamp
+from results.events import Asked, Decided, Ended, EndStatus, Event, Extended, Launched, Lost, Repeated, Reported, Suggested, Why, stamp
 from results.history import History, TrialRecord
 from search_spaces.feasible_space import Feasible
 from search_spaces.space import Space
 from search_spaces.sweep import Sweep
 from trainable.config.cost import ArchitectureCost
 from trainable.config.train import TrainConfig
+from tuner import requests
 from tuner.budget import Budget, Work
 from tuner.candidates import Candidates
 from tuner.decisions import CONTINUE, Decision, Job, Promotion
@@ -93,8 +94,13 @@ class Search:
 
     @property
     def num_trials(self) -> int:
-        """Return the trials asked for: those of the sweep file, or all that the sampler has."""
-        return self.sweep.search.trials or self._num_in_all
+        """Return the trials asked for: those of the sweep file, or all that the sampler has, or what people have made of it."""
+        return self._wanted or self._num_in_all
+
+    @property
+    def _wanted(self) -> int | None:
+        extended = self.history.extended
+        return self.sweep.search.trials if extended is None else extended.trials or self.sweep.search.trials
 
     def apply(self, event: Event) -> None:
         """Remember one fact, live or replayed. Nothing is chosen here."""
@@ -165,10 +171,26 @@ class Search:
             return
         self.record(Ended(at=stamp(now), trial=trial, status=status, reason=reason, log_tail=tuple(log_tail)))
 
+    def obey(self, asked: Asked, now: float) -> None:
+        """Journal what a person asked for, and what follows from it.
+
+        A trial that is stopped while a worker trains it is no longer `running`: its next report is told to stop, and `tuner.ray_driver`
+        does not wait for that for ever. Whoever calls ends the driver where that was asked for.
+
+        Raises:
+            UsageError: It cannot be obeyed; nothing is journaled.
+        """
+        self.record(*requests.facts(self.history, self.sweep, asked, now))
+        if isinstance(asked, Extended):
+            self._nothing_left = False
+            self.stopped_by = None
+
     def settle(self, now: float) -> None:
-        """Finish what a killed driver had begun to write: a report without its decision, a decision or a last loss without its end."""
+        """Finish what a killed driver had begun to write: a report without its decision, a request or a last loss without its end."""
         for record in self.history.trials.values():
-            if record.status == "pending" and record.num_lost >= MAX_LOSSES:
+            if record.stop_asked is not None and record.ended is None:
+                self.record(requests.stopped(record.trial, record.stop_asked.author, now))
+            elif record.status == "pending" and record.num_lost >= MAX_LOSSES:
                 self.record(_worn_out(record.losses[-1], now))
         for trial in sorted(self.history.running):
             record = self.history.trials[trial]
@@ -222,7 +244,7 @@ class Search:
         A candidate that the budget has no room for waits for more: to pass it over would favour small networks whenever a budget ends,
         and a sweep that is extended would miss it.
         """
-        wanted = self.sweep.search.trials
+        wanted = self._wanted
         if self.exhausted or (wanted is not None and self.history.num_counted >= wanted) or self._refused(None, now):
             return None
         if (refusal := self.budget.trials_refusal()) is not None:

@@ -1,27 +1,35 @@
-"""One sweep held open by this driver: its lock, its journal, its search, its derived files."""
+"""One sweep held open by this driver: its lock, its journal, its search, its derived files, and what people ask of it meanwhile."""
 
 import json
+import logging
 import os
 import platform
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from results import journal
-from results.errors import Unreadable
-from results.events import DriverStarted, DriverStopped, Event, SweepStarted, stamp
+from results.errors import Locked, Unreadable
+from results.events import Asked, DriverStarted, DriverStopped, StopRequested, SweepStarted, stamp
+from results.history import History
+from results.journal import Journal
 from results.lock import SweepLock
 from results.refresh import Refresher
 from results.storage import Storage
 from search_spaces import load
 from search_spaces.errors import SweepError
 from search_spaces.sweep import Sweep
-from tuner import checkpoints, provenance, shipping
+from tuner import checkpoints, provenance, requests, shipping
 from tuner.errors import UsageError
+from tuner.interrupts import StopAsked
 from tuner.restore import restore
 from tuner.search import Cost, Search
+
+LOOK_S = 1.0  # between two looks into the inbox: whoever asks waits no longer, and a network file system is not asked more often
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -33,6 +41,9 @@ class Session:
     search: Search
     refresher: Refresher
     finished: bool  # nothing was left to do when it was opened
+    lock: SweepLock
+    journal: Journal
+    _next_look: float = 0.0
 
     def start(self, slots: int) -> None:
         """Journal that a driver with so many slots goes to work: what an earlier one had running was interrupted."""
@@ -42,6 +53,48 @@ class Session:
         """Delete what the report of a trial made useless, and refresh the derived files where it is time."""
         checkpoints.tidy(self.storage, self.search.history.trials[trial])
         self.refresher.maybe()
+
+    def look_up(self, now: float, left_s: tuple[float, float] | None = None) -> None:
+        """Obey what people have asked for since the last look, once a second at most.
+
+        Args:
+            now: Seconds since 1970.
+            left_s: What the sweep is expected to need still, for whoever asks for its status.
+
+        Raises:
+            StopAsked: A person wants this driver to stop.
+            Locked: Another driver has taken the sweep over.
+        """
+        if self._next_look <= now:
+            self._next_look = now + LOOK_S
+            self.lock.check()
+            self.lock.foresee(left_s)
+            self.obey_waiting(now)
+
+    def obey_waiting(self, now: float) -> None:
+        """Obey what waits in the inbox. Errors as in `look_up`."""
+        stop: StopRequested | None = None
+
+        def obey(asked: Asked) -> None:
+            nonlocal stop
+            self.search.obey(asked, now)
+            match asked:
+                case StopRequested(trials=()):
+                    stop = asked
+                case StopRequested(trials=trials):
+                    for trial in trials:
+                        checkpoints.tidy(self.storage, self.search.history.trials[trial])
+
+        if requests.obey_waiting(self.storage, self.search.history, obey):
+            self.refresher.soon()
+        if stop is not None:
+            raise StopAsked(stop.author)
+
+    def close(self, reason: str) -> None:
+        """Journal that this driver lets go, and write no more; twice is allowed. What is heard afterwards is trained again."""
+        if not self.journal.closed:
+            self.search.record(DriverStopped(at=stamp(time.time()), reason=reason))
+            self.journal.close()
 
 
 @contextmanager
@@ -61,43 +114,100 @@ def hold(
         UsageError: Another sweep is stored under this name.
         Locked: Another driver holds it.
     """
-    with SweepLock(storage):
+    with SweepLock(storage) as lock:
         sweep = _store(sweep, storage, source, code)
         events = list(journal.read(storage))
-        stopped = bool(events) and isinstance(events[-1], DriverStopped) and events[-1].reason == "finished"
-        writer = journal.Journal(storage)
-
-        def append(facts: Sequence[Event], sync: bool) -> None:
-            writer.append(facts, sync=sync)
-
+        writer = Journal(storage)
         try:
-            search = restore(sweep, events, cost=cost, append=append, now=time.time())
+            search = restore(sweep, events, cost=cost, append=lambda facts, sync: writer.append(facts, sync=sync), now=time.time())
             if not events:
                 search.record(_started(sweep, search))
-            session = Session(sweep, storage, search, Refresher(storage, search.history), finished=stopped)
+            refresher = Refresher(storage, search.history)
+            session = Session(sweep, storage, search, refresher, search.history.finished, lock, writer)
+            with suppress(StopAsked):  # it was meant for a driver that is gone
+                session.obey_waiting(time.time())
+            session.finished = search.history.finished
             reason = "failed"
             try:
                 yield session
                 reason = "budget" if search.stopped_by else "finished"
+            except StopAsked:
+                reason = "stopped"
+                raise
             except KeyboardInterrupt:
                 reason = "interrupted"
                 raise
             finally:
-                if not stopped:
-                    search.record(DriverStopped(at=stamp(time.time()), reason=reason))
-                writer.close()
-                session.refresher.now()
+                _let_go(session, reason)
         finally:
             writer.close()
 
 
+def obey_alone(storage: Storage, asked: Asked) -> None:
+    """Obey a request where no driver is at work: take the sweep for a moment, and whatever else waits in its inbox with it.
+
+    Raises:
+        Locked: A driver holds the sweep; leave the request in its inbox.
+        UsageError: The request cannot be obeyed.
+    """
+    with SweepLock(storage):
+        sweep = stored(storage)
+        history = History.of(journal.read(storage))
+        writer = Journal(storage)
+
+        def obey(one: Asked) -> None:
+            facts = requests.facts(history, sweep, one, time.time())
+            for fact in facts:
+                history.apply(fact)
+            writer.append(facts, sync=True)
+            if isinstance(one, StopRequested):
+                for trial in one.trials:
+                    checkpoints.tidy(storage, history.trials[trial])
+
+        try:
+            requests.obey_waiting(storage, history, obey)
+            if asked.request not in history.requests:
+                obey(asked)
+        finally:
+            writer.close()
+        if history.driver is not None:  # it was killed: this is for the tables alone, its journal stays as it is
+            history.apply(DriverStopped(at=history.last_at, reason="interrupted"))
+        Refresher(storage, history).now()
+
+
 def stored(storage: Storage) -> Sweep:
-    """Return the resolved sweep that lies in a folder."""
+    """Return the resolved sweep that lies in a folder.
+
+    Raises:
+        Unreadable: Its file is missing or damaged, or another release wrote it.
+    """
+    path = storage.path("sweep.json")
+    remedy = "restore it from a copy"
     try:
         content = json.loads(storage.read("sweep.json"))["sweep"]
+    except FileNotFoundError as error:
+        raise Unreadable(f"{path} is missing; {remedy}") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise Unreadable(f"{storage.path('sweep.json')} is damaged ({error}); restore it from a copy") from error
-    return load.resolved(content)
+        raise Unreadable(f"{path} is damaged ({error}); {remedy}") from error
+    try:
+        return load.resolved(content)
+    except SweepError as error:
+        seen = "; ".join(str(error).splitlines())
+        raise Unreadable(f"{path} was written by another release, or changed by hand ({seen}); {remedy}") from error
+
+
+def _let_go(session: Session, reason: str) -> None:
+    """Close the journal and refresh the tables; nothing here hides the error that may be on its way."""
+    try:
+        session.lock.check()
+    except Locked:
+        return  # the sweep is another driver's: not a word more from this one
+    if not session.finished:
+        session.close(reason)
+    try:
+        session.refresher.now()
+    except OSError as error:
+        _log.warning("%s: the tables were not refreshed (%s); any command that reads them does it", session.storage.root, error)
 
 
 def _store(sweep: Sweep, storage: Storage, source: bytes | None, code: Mapping[str, bytes]) -> Sweep:
@@ -107,10 +217,7 @@ def _store(sweep: Sweep, storage: Storage, source: bytes | None, code: Mapping[s
         The sweep; what it took from earlier sweeps is as it was when it was stored.
     """
     if storage.exists("sweep.json"):
-        try:
-            earlier = stored(storage)
-        except SweepError as error:
-            raise UsageError(f"{storage.path('sweep.json')} cannot be read: {error}") from error
+        earlier = stored(storage)
         if earlier.hash() != sweep.hash():
             raise UsageError(
                 f"another sweep named {sweep.name} lies in {storage.root} (hash {earlier.hash()}, this file has {sweep.hash()}); "
