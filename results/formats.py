@@ -11,6 +11,7 @@ from typing import Any
 from results import curves, derived, journal, leaderboard, lock
 from results.columns import COLUMNS, CURVE_COLUMNS, Column
 from results.events import JOURNAL_VERSION, KINDS
+from results.storage import REQUESTS
 from results.tables import TextColumn, markdown
 
 # Fields that mean the same in every event; a dataclass's own `Attributes` go before, the curves' columns behind.
@@ -43,6 +44,7 @@ _FILES = {
     "trials/<trial>/": "checkpoints and logs",
     "finals/<final>/": "promoted models; each final is a sweep of its own, stored the same way",
     f"{lock.LOCK} {lock.HOLDER}": "who runs the sweep now",
+    f"{REQUESTS}/": "what people ask of the sweep, an event a file, until it is obeyed",
 }
 
 _ATTRIBUTE = re.compile(r"^(\w+): (.+?)(?=^\w+: |\Z)", re.MULTILINE | re.DOTALL)
@@ -85,9 +87,10 @@ def _page() -> Iterable[str]:
     yield _table(["key", "meaning"], [(f"`{key}`", meaning) for key, meaning in derived.METADATA.items()])
     yield f"## {journal.FOLDER}/\n"
     yield f"Version {JOURNAL_VERSION}. Numbered segments of JSON lines, UTF-8; every start of a driver begins a new one. A last line"
-    yield "without its newline was torn by a killed driver and does not count. `event` names the kind. A reader that meets a kind or a"
-    yield "field it does not know must refuse, because what it skips may change the meaning of the rest. A figure that is not finite"
-    yield "is written `NaN` or `Infinity`, as Python's json does.\n"
+    yield "without its newline was torn by a killed driver and does not count. `n` numbers the whole lines of the journal from 1 on"
+    yield "(version 1 had no numbers), `event` names the kind. A reader that meets a kind or a field it does not know must refuse, because"
+    yield "what it skips may change the meaning of the rest. A figure that is not finite is written `NaN` or `Infinity`, as Python's json"
+    yield "does.\n"
     for name, kind in KINDS.items():
         summary = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")[0]
         hints = typing.get_type_hints(kind)

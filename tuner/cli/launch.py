@@ -111,12 +111,12 @@ def _search(
             ending = running.search(sweep, place, source=source, code=code, place=limits_at, workplace=workplace)
             history = History.of(journal.read(place))
             made = []
-            if sweep.final is not None and any(map(ranking.ranked, history.trials.values())):
+            if sweep.final is not None and any(map(ranking.eligible, history.trials.values())):
                 records = finals.choose(history, sweep, trials=(), top=sweep.final.top)
                 made = finals.promote(sweep, place, history, records, sweep.final, resources=sweep.resources, workplace=workplace)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as asked:
             begun = f"everything so far is kept, go on with: shortlist resume {review.spoken(place)}"
-            typer.echo(f"interrupted; {begun if place.exists('sweep.json') else 'nothing was started'}", err=True)
+            typer.echo(f"{asked or 'interrupted'}; {begun if place.exists('sweep.json') else 'nothing was started'}", err=True)
             leave()
     if ending.reason == "nothing to do":
         typer.echo(f"{sweep.name} had ended already, nothing was trained")

@@ -2,6 +2,7 @@
 
     init validate plan schema    cli/prepare.py
     run resume                   cli/launch.py
+    status stop extend note tag untag hide unhide    cli/attend.py
     leaderboard replay           cli/review.py
     promote                      cli/finish.py
 
@@ -15,10 +16,15 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli import finish, launch, prepare, review
+from tuner.cli import attend, finish, launch, prepare, review
 
 # Errors of the file system that another path or other rights mend; a full disk is none.
 USER_MENDS = frozenset({errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.EPERM, errno.EROFS})
+# What the user does about some of them.
+REMEDIES = (
+    ({errno.ENOSPC, errno.EDQUOT, errno.EFBIG}, "; make room, then go on with: shortlist resume"),
+    ({errno.EROFS, errno.EACCES, errno.EPERM}, "; make it writable for this user, or name another folder with --storage"),
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,6 +40,14 @@ app.command()(prepare.plan)
 app.command()(prepare.schema)
 app.command()(launch.run)
 app.command()(launch.resume)
+app.command()(attend.status)
+app.command()(attend.stop)
+app.command()(attend.extend)
+app.command()(attend.note)
+app.command()(attend.tag)
+app.command()(attend.untag)
+app.command()(attend.hide)
+app.command()(attend.unhide)
 app.command()(review.leaderboard)
 app.command()(review.replay)
 app.command()(finish.promote)
@@ -82,7 +96,8 @@ def _explain(error: Exception) -> int:
         print(f"{number} mistake{'s' if number > 1 else ''}; nothing was started", file=sys.stderr)
         return 2
     if isinstance(error, OSError):
-        print(f"shortlist: {error.filename or 'the system says'}: {error.strerror or error}", file=sys.stderr)
+        remedy = next((text for numbers, text in REMEDIES if error.errno in numbers), "")
+        print(f"shortlist: {error.filename or 'the system says'}: {error.strerror or error}{remedy}", file=sys.stderr)
         return 2 if error.errno in USER_MENDS else 1
     print(f"shortlist: {error}", file=sys.stderr)
     match error:

@@ -30,6 +30,7 @@ def leaderboard(
     sweep: Stored,
     storage: Runs = Path("runs"),
     n: Annotated[int | None, typer.Option("-n", min=0, help="Rows shown; 20 in a table, else all. 0 for all.", metavar="N")] = None,
+    hidden: Annotated[bool, typer.Option("--all", help="Show hidden trials, too.")] = False,
     output: Annotated[Format, typer.Option("--output", "-o", help="table, json, csv or markdown.", metavar="FORMAT")] = Format.table,
 ) -> None:
     """Show a sweep's trials, best first.
@@ -48,7 +49,8 @@ def leaderboard(
     terminal = Terminal.of(sys.stdout)
     if n is None and output is Format.table and terminal.width is not None:
         n = 20
-    shown = table.slice(0, n) if n else table
+    kept = table if hidden else leaderboard_text.visible(table)
+    shown = kept.slice(0, n) if n else kept
     match output:
         case Format.json:
             print(tables.json_text(shown), end="")
@@ -57,7 +59,8 @@ def leaderboard(
         case Format.markdown:
             print(tables.markdown(leaderboard_text.text_columns(shown, whole=table)), end="")
         case Format.table:
-            print("\n".join(leaderboard_text.lines(table, terminal=terminal, n=n or None, argument=spoken(place, storage))))
+            called = spoken(place, storage)
+            print("\n".join(leaderboard_text.lines(table, terminal=terminal, n=n or None, argument=called, hidden=hidden)))
 
 
 def replay(
