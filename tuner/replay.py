@@ -259,7 +259,7 @@ class _Outcome:
         search = Search(
             sweep,
             space=space,
-            scheduler=scheduler.build(sweep.scheduler.rule, sign=sweep.objective.sign),
+            scheduler=scheduler.build(sweep.scheduler.rule, sign=sweep.objective.sign, patience=sweep.scheduler.patience),
             propose=propose,
             feasible=Feasible(space, sweep, cost=None),  # recorded trials have kept every limit
             cost=lambda config: ArchitectureCost(**proposed[0].cost),
