@@ -4,7 +4,8 @@ ResultsError
 ├── NotASweep      the folder holds no sweep
 ├── Unreadable     a stored file is damaged
 ├── NewerFormat    a newer release wrote it
-└── Locked         another driver holds the sweep
+├── Locked         another driver holds the sweep
+└── BadQuestion    what was asked of a table cannot be answered
 """
 
 
@@ -26,3 +27,7 @@ class NewerFormat(ResultsError):
 
 class Locked(ResultsError):
     """Another driver, alive, holds the sweep."""
+
+
+class BadQuestion(ResultsError):
+    """A column that is not there, an epoch that nobody reached."""

@@ -18,7 +18,7 @@ from results.analysis.findings import Finding, findings
 from results.analysis.frames import Frames
 from results.analysis.funnel import funnel
 from results.analysis.importance import importance
-from results.analysis.noise import between_epochs, between_seeds, tied_leaders
+from results.analysis.noise import Noise, between_epochs, between_seeds, num_tied
 from results.analysis.pareto import directions, undominated
 from results.analysis.savings import savings
 from results.analysis.timeline import busy, timeline
@@ -124,10 +124,17 @@ def test_front_holds_what_nothing_beats() -> None:
 
 
 def test_noise_between_epochs_is_that_of_the_curves() -> None:
-    noise = between_epochs(sweep(60, by_lr))
+    noise = epoch_noise(sweep(60, by_lr))
     assert noise is not None
-    assert noise.sd == pytest.approx(0.002, rel=0.35)  # 6 curves of 18 epochs and 13 of 6
-    assert between_epochs(sweep(3, by_lr, full_share=0.0)) is not None
+    assert noise.sd == pytest.approx(0.002, rel=0.35)  # 6 curves of 18 epochs and 14 of 6
+    assert noise.n == 6 * 9 + 14 * 1
+    assert epoch_noise(sweep(3, by_lr)) is not None
+    assert epoch_noise(sweep(1, lambda values, rng: None)) is None
+
+
+def epoch_noise(frames: Frames) -> Noise | None:
+    rows = frames.scores
+    return between_epochs(rows["trial"].to_numpy(), rows["epoch"].to_numpy(), rows["score"].to_numpy())
 
 
 def test_noise_between_seeds_is_that_of_trials_alike_but_for_the_seed() -> None:
@@ -140,9 +147,14 @@ def test_noise_between_seeds_is_that_of_trials_alike_but_for_the_seed() -> None:
     noise = between_seeds(frames)
     assert noise is not None
     assert noise.sd == pytest.approx(0.01, rel=0.35)
-    assert tied_leaders(frames, noise)[0] == frames.board["trial"].iloc[0]
-    assert 1 < len(tied_leaders(frames, noise)) <= 40
-    assert tied_leaders(frames, None) == [frames.board["trial"].iloc[0]]
+
+
+def test_first_rows_within_noise_are_counted_at_one_rung() -> None:
+    noise = Noise(sd=0.01, n=20, source="epochs")  # differences below 0.0277 are not told apart
+    assert num_tied([18, 18, 18, 18], [0.9, 0.89, 0.873, 0.87], noise) == 3
+    assert num_tied([18, 6, 6], [0.9, 0.9, 0.9], noise) == 1
+    assert num_tied([18, 18], [0.9, 0.9], None) == 1
+    assert num_tied([], [], noise) == 0
 
 
 def test_effects_say_what_each_value_did() -> None:
@@ -264,6 +276,5 @@ def test_sweeps_of_nothing_and_of_one_trial_are_analysed_without_a_word() -> Non
         assert busy(frames) == 0.0
         assert importance(frames).parameters.empty
         assert discarded(frames).n == 0
-        assert between_epochs(frames) is None
+        assert epoch_noise(frames) is None
         assert between_seeds(frames) is None
-        assert tied_leaders(frames, None) == []

@@ -1,12 +1,15 @@
-"""How much of a score is chance: seen between neighbouring epochs, and between seeds."""
+"""How much of a score is chance: seen between neighbouring epochs, and between seeds. The terminal asks too, so pandas is not imported."""
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from results.analysis.frames import PREFIX, Frames
+if TYPE_CHECKING:
+    from results.analysis.frames import Frames
 
 MIN_EPOCHS = 6  # of a curve, for its wiggle to be told from its slope
 LATE = 1 / 3  # what comes after this share of a curve, where it is nearly a parabola
@@ -35,29 +38,34 @@ class Noise:
         return abs(first - second) > Z * math.sqrt(2.0) * self.sd
 
 
-def between_epochs(frames: Frames) -> Noise | None:
+def between_epochs(trials: np.ndarray, epochs: np.ndarray, scores: np.ndarray) -> Noise | None:
     """Return the spread of neighbouring epochs around the parabola through them; None where the curves are too short.
 
     The third difference of four neighbours has variance (1 + 9 + 9 + 1) sd^2, and no share of a level, a slope or a bend. The spread
     between seeds is usually larger: what an initialisation decides stays decided over the epochs.
+
+    Args:
+        trials: Trial of each row of the curves, sorted by trial and epoch; any type that compares.
+        epochs: Its epoch, 1-based and without gaps.
+        scores: The metric there; NaN where it is not finite.
     """
-    deviations = []
-    for _, curve in frames.scores.groupby("trial", sort=True)["score"]:
-        scores = curve.to_numpy(dtype=float)
-        if len(scores) < MIN_EPOCHS or np.isnan(scores).any():
-            continue
-        late = scores[int(len(scores) * LATE) :]
-        deviations.append(np.diff(late, n=3))
-    found = np.concatenate(deviations) if deviations else np.empty(0)
+    if len(trials) < 4:
+        return None
+    starts = np.flatnonzero(np.r_[True, trials[1:] != trials[:-1]])
+    length = np.repeat(np.diff(np.r_[starts, len(trials)]), np.diff(np.r_[starts, len(trials)]))
+    late = (length >= MIN_EPOCHS) & (epochs > np.floor(length * LATE))
+    alike = (trials[3:] == trials[:-3]) & late[:-3]
+    found = np.diff(scores, n=3)[alike]
+    found = found[np.isfinite(found)]
     if len(found) < MIN_PAIRS:
         return None
     return Noise(sd=float(np.sqrt(np.mean(found**2) / 20)), n=len(found), source="epochs")
 
 
-def between_seeds(frames: Frames) -> Noise | None:
+def between_seeds(frames: "Frames") -> Noise | None:
     """Return the spread between trials that differ in their seed alone, at the same rung; None where there are too few."""
     board = frames.board[frames.board["rank"].notna()]
-    others = [name for name in board.columns if str(name).startswith(PREFIX) and name != f"{PREFIX}seed"]
+    others = [name for name in board.columns if str(name).startswith("config.") and name != "config.seed"]
     squares, free, n = 0.0, 0, 0
     for _, group in board.groupby([*others, "rung_epochs"], dropna=False, observed=True):
         if group["seed"].nunique() > 1:
@@ -68,14 +76,15 @@ def between_seeds(frames: Frames) -> Noise | None:
     return Noise(sd=float(np.sqrt(squares / free)), n=n, source="seeds") if free >= MIN_PAIRS - 1 else None
 
 
-def tied_leaders(frames: Frames, noise: Noise | None) -> list[str]:
-    """Return the trials at the leader's rung whose scores are within noise of the leader's, itself first; only itself where none is."""
-    ranked: pd.DataFrame = frames.board[frames.board["rank"].notna()]
-    if ranked.empty:
-        return []
-    leader = ranked.iloc[0]
-    peers = ranked[ranked["rung_epochs"] == leader["rung_epochs"]]
-    if noise is None:
-        return [str(leader["trial"])]
-    near = [not noise.distinguishes(float(leader["score"]), float(score)) for score in peers["score"]]
-    return [str(trial) for trial in peers["trial"][near]]
+def num_tied(rungs: Sequence[int], scores: Sequence[float], noise: Noise | None) -> int:
+    """Return how many of the first rows of a leaderboard are at one rung and within noise of the first: 1 where none but itself is.
+
+    Args:
+        rungs: The rung of each ranked row, best first.
+        scores: The score of each.
+        noise: Of one score; None where it is unknown.
+    """
+    if noise is None or not rungs:
+        return len(rungs[:1])
+    near = (rung == rungs[0] and not noise.distinguishes(scores[0], score) for rung, score in zip(rungs, scores, strict=True))
+    return sum(1 for _ in itertools.takewhile(bool, near))
