@@ -6,7 +6,7 @@ from typing import Any
 
 from results.history import History, TrialRecord
 from results.tables import TextColumn, aligned
-from results.terminal import BOLD, FAINT, Terminal
+from results.terminal import BOLD, Terminal
 from results.terminal_plot import sparkline
 from results.trial_text import figures, score_text, value_text
 
@@ -48,8 +48,7 @@ def lines(
         rows.append((name, [each.get(name, "") for each in told]))
     scores = [report.score for record in records for report in record.curve.values() if report.score is not None]
     if scores:
-        bounds = {"low": min(scores), "high": max(scores), "width": CURVE_WIDTH, "unicode": terminal.unicode}
-        rows.append(("curve", [sparkline([report.score for report in record.curve.values()], **bounds) for record in records]))
+        rows.append(("curve", [_spark(record, min(scores), max(scores), terminal.unicode) for record in records]))
     header, *body = aligned(
         [
             TextColumn("", [name for name, _ in rows]),
@@ -65,14 +64,14 @@ def lines(
         terminal.styled(header, BOLD),
         *body[:split],
         *([""] if split else []),
-        *body[split:-1],
-        *_curve(body[-1], terminal),
+        *body[split:],
         *following,
     ]
 
 
-def _curve(line: str, terminal: Terminal) -> list[str]:
-    return [line] if line.startswith("curve") else [terminal.styled(line, FAINT)]
+def _spark(record: TrialRecord, low: float, high: float, unicode: bool) -> str:
+    scores = [report.score for report in record.curve.values()]
+    return sparkline(scores, low=low, high=high, width=CURVE_WIDTH, unicode=unicode)
 
 
 def _at(record: TrialRecord, epoch: int) -> float | None:

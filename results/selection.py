@@ -25,7 +25,7 @@ def at_epoch(board: pa.Table, curves: pa.Table, epoch: int) -> pa.Table:
     if not there.num_rows:
         longest = pc.max(curves["epoch"]).as_py() or 0
         raise BadQuestion(f"--at-epoch {epoch}: no trial was trained for so long, the longest has {longest} epochs")
-    scores = {trial: score for trial, score in zip(there["trial"].to_pylist(), there[about.metric].to_pylist(), strict=True)}
+    scores = dict(zip(there["trial"].to_pylist(), there[about.metric].to_pylist(), strict=True))
     rows = board.filter(pc.is_in(board["trial"], value_set=pa.array(list(scores))))
     found = [scores[trial] for trial in rows["trial"].to_pylist()]
     finite = [score is not None and abs(score) < float("inf") for score in found]
