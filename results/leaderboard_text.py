@@ -27,7 +27,16 @@ def visible(table: pa.Table) -> pa.Table:
     return table.filter(pc.invert(table["hidden"]))
 
 
-def lines(table: pa.Table, *, terminal: Terminal, n: int | None = None, argument: str = "", hidden: bool = False) -> list[str]:
+def lines(
+    table: pa.Table,
+    *,
+    terminal: Terminal,
+    n: int | None = None,
+    argument: str = "",
+    at_epoch: int | None = None,
+    num_tied: int = 1,
+    hidden: bool = False,
+) -> list[str]:
     """Return the whole answer, a line each.
 
     Args:
@@ -35,6 +44,8 @@ def lines(table: pa.Table, *, terminal: Terminal, n: int | None = None, argument
         terminal: What can be shown.
         n: Rows at most; None for all.
         argument: How the user calls the sweep, for the command to type next; its name by default.
+        at_epoch: The epoch at which trials are compared; None where each stands at its own rung.
+        num_tied: How many of the first rows are within noise of each other.
         hidden: Whether rows that a person has hidden are shown.
     """
     about = About.of(table)
@@ -49,11 +60,12 @@ def lines(table: pa.Table, *, terminal: Terminal, n: int | None = None, argument
     header, *rows = aligned(columns)
     ranks = shown["rank"].to_pylist()
     styled = [terminal.styled(row, _style(rank)) if _style(rank) else row for row, rank in zip(rows, ranks, strict=True)]
-    rest = [terminal.styled(line, FAINT) for text in _rest(table, kept, shown, dropped, argument) for line in _wrapped(text, terminal)]
+    said = [*_ties(num_tied, about), *_rest(table, kept, shown, dropped, argument)]
+    rest = [terminal.styled(line, FAINT) for text in said for line in _wrapped(text, terminal)]
     step = next_command(table, argument)
     return [
         *_wrapped(_headline(table, about), terminal),
-        *_wrapped(_explanation(about), terminal),
+        *_wrapped(_explanation(about, at_epoch), terminal),
         "",
         terminal.styled(header, FAINT),
         *styled,
@@ -121,10 +133,17 @@ def _headline(table: pa.Table, about: About) -> str:
     return f"{about.sweep}: {about.state}, {asked} trial{'s' if asked != '1' else ''}" + (f" ({counts})" if counts else "")
 
 
-def _explanation(about: About) -> str:
+def _explanation(about: About, at_epoch: int | None) -> str:
     unit = " in %" if about.metric.endswith("accuracy") else ""
     better = "higher" if about.mode == "max" else "lower"
-    return f"{about.metric}{unit}, {better} is better; by rung reached, then by score there"
+    order = "by rung reached, then by score there" if at_epoch is None else f"all at epoch {at_epoch}"
+    return f"{about.metric}{unit}, {better} is better; {order}"
+
+
+def _ties(num_tied: int, about: About) -> list[str]:
+    if num_tied < 2:
+        return []
+    return [f"the first {num_tied} are within noise of each other: {about.metric} moves as much between neighbouring epochs"]
 
 
 def _rest(table: pa.Table, kept: pa.Table, shown: pa.Table, dropped: list[TextColumn], argument: str) -> list[str]:

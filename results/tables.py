@@ -91,6 +91,19 @@ def at_the_point(cells: Sequence[str]) -> list[str]:
     return [cell + " " * (longest - tail) if cell else "" for cell, tail in zip(cells, tails, strict=True)]
 
 
+def plain_columns(table: pa.Table) -> list[TextColumn]:
+    """Return the columns of any table as they are, numbers to three digits and aligned at their points."""
+    return [_plain_column(name, table[name]) for name in table.column_names]
+
+
+def _plain_column(name: str, values: pa.ChunkedArray) -> TextColumn:
+    cells = values.to_pylist()
+    if pa.types.is_floating(values.type):
+        return TextColumn(name, figures(cells), right=True, spare=1)
+    texts = ["" if cell is None else str(_csv_value(cell)) for cell in cells]
+    return TextColumn(name, texts, right=pa.types.is_integer(values.type), spare=1)
+
+
 def csv_text(table: pa.Table) -> str:
     """Return a table as CSV; null is empty, times are ISO 8601."""
     out = io.StringIO()

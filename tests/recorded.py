@@ -153,6 +153,18 @@ def sweep(num: int = 16, *, seed: int = 3, reason: str | None = "finished") -> l
     return facts if reason is None else [*facts, stopped(reason)]
 
 
+def started_pair(first: float, second: float) -> Iterator[Event]:
+    """Two trials trained in full whose curves wiggle by about 0.005 around these scores."""
+    yield from (started(num_trials=2), driver())
+    rng = random.Random(0)
+    for trial, final in (("t00001", first), ("t00002", second)):
+        yield from (suggested(trial, values={"lr": final}), launched(trial, until_epoch=MAX_EPOCHS))
+        for epoch in range(1, MAX_EPOCHS + 1):
+            yield reported(trial, epoch, final if epoch == MAX_EPOCHS else final + rng.gauss(0, 0.005))
+        yield ended(trial, "completed")
+    yield stopped()
+
+
 def store(root: Path, events: Sequence[Event], *, tables: bool = True) -> Storage:
     """Write a sweep's journal, and its tables."""
     storage = Storage(root)

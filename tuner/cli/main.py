@@ -3,7 +3,7 @@
     init validate plan schema    cli/prepare.py
     run resume                   cli/launch.py
     status stop extend note tag untag hide unhide    cli/attend.py
-    leaderboard replay           cli/review.py
+    leaderboard show compare winners replay          cli/review.py
     promote                      cli/finish.py
 
 Only typer is imported on top, here and in the files above: `--help` answers at once.
@@ -49,6 +49,9 @@ app.command()(attend.untag)
 app.command()(attend.hide)
 app.command()(attend.unhide)
 app.command()(review.leaderboard)
+app.command()(review.show)
+app.command()(review.compare)
+app.command()(review.winners)
 app.command()(review.replay)
 app.command()(finish.promote)
 

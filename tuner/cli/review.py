@@ -1,4 +1,4 @@
-"""Look at what came out: leaderboard, replay; and what `run` and `promote` show at their end."""
+"""Look at what came out: leaderboard, show, compare, winners, replay; and what `run` and `promote` show at their end."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tuner.cli import arguments
+from tuner.cli.arguments import Format as Plain
 from tuner.cli.arguments import Output, Runs, Stored
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from results.history import History, TrialRecord
     from results.storage import Storage
     from tuner.run import Ending
 
@@ -24,43 +27,147 @@ class Format(StrEnum):
     json = "json"
     csv = "csv"
     markdown = "markdown"
+    parquet = "parquet"
 
 
 def leaderboard(
     sweep: Stored,
     storage: Runs = Path("runs"),
     n: Annotated[int | None, typer.Option("-n", min=0, help="Rows shown; 20 in a table, else all. 0 for all.", metavar="N")] = None,
+    at_epoch: Annotated[
+        int | None, typer.Option("--at-epoch", min=1, help="Rank by the metric at this epoch: like with like.", metavar="N")
+    ] = None,
+    pareto: Annotated[
+        str | None, typer.Option("--pareto", help="Only trials that none beats in all of these: score,parameters.", metavar="A,B,...")
+    ] = None,
+    sort: Annotated[str | None, typer.Option("--sort", help="Order by a column; -COLUMN is descending.", metavar="COLUMN")] = None,
+    columns: Annotated[str | None, typer.Option("--columns", help="Only these columns of the file.", metavar="A,B,...")] = None,
     hidden: Annotated[bool, typer.Option("--all", help="Show hidden trials, too.")] = False,
-    output: Annotated[Format, typer.Option("--output", "-o", help="table, json, csv or markdown.", metavar="FORMAT")] = Format.table,
+    output: Annotated[
+        Format, typer.Option("--output", "-o", help="table, json, csv, markdown or parquet.", metavar="FORMAT")
+    ] = Format.table,
 ) -> None:
     """Show a sweep's trials, best first.
 
     Ordered by the rung reached, then by the score there; also while it runs. Example: `shortlist leaderboard digits -n 10` or
-    `shortlist leaderboard digits -o csv > digits.csv`
+    `shortlist leaderboard digits --pareto score,parameters -o csv > digits.csv`
     """
     import sys
 
-    from results import leaderboard, leaderboard_text, tables
+    from results import curves, leaderboard, leaderboard_text, selection, tables
     from results.storage import find_sweep
     from results.terminal import Terminal
 
     place = find_sweep(sweep, storage)
-    table = leaderboard.read_table(place)
+    whole = leaderboard.read_table(place)
+    table = whole if at_epoch is None else selection.at_epoch(whole, curves.read_table(place), at_epoch)
+    if pareto is not None:
+        table = selection.pareto(table, _listed(pareto))
+    if sort is not None:
+        table = selection.sort(table, sort)
     terminal = Terminal.of(sys.stdout)
     if n is None and output is Format.table and terminal.width is not None:
         n = 20
     kept = table if hidden else leaderboard_text.visible(table)
     shown = kept.slice(0, n) if n else kept
+    if columns is not None:
+        shown = selection.pick(shown, _listed(columns))
     match output:
         case Format.json:
             print(tables.json_text(shown), end="")
         case Format.csv:
             print(tables.csv_text(shown), end="")
+        case Format.parquet:
+            _write_parquet(shown)
+        case Format.markdown if columns is not None:
+            print(tables.markdown(tables.plain_columns(shown)), end="")
         case Format.markdown:
-            print(tables.markdown(leaderboard_text.text_columns(shown, whole=table)), end="")
+            print(tables.markdown(leaderboard_text.text_columns(shown, whole=whole)), end="")
+        case Format.table if columns is not None:
+            print("\n".join(tables.aligned(tables.fit(tables.plain_columns(shown), terminal.width)[0])))
         case Format.table:
-            called = spoken(place, storage)
-            print("\n".join(leaderboard_text.lines(table, terminal=terminal, n=n or None, argument=called, hidden=hidden)))
+            tied = _num_tied(table, place) if at_epoch is None and sort is None and pareto is None else 1
+            lines = leaderboard_text.lines(
+                table, terminal=terminal, n=n or None, argument=spoken(place, storage), at_epoch=at_epoch, num_tied=tied, hidden=hidden
+            )
+            print("\n".join(lines))
+
+
+def show(
+    sweep: Stored,
+    trial: Annotated[str, typer.Argument(help="Id of a trial, such as t00007, or 7.", metavar="TRIAL", show_default=False)],
+    storage: Runs = Path("runs"),
+    output: Output = Plain.table,
+) -> None:
+    """Show one trial: configuration, curve, decisions, failures, files.
+
+    Example: `shortlist show digits t00007`
+    """
+    import json
+    import sys
+
+    from results import trial_text
+    from results.storage import find_sweep
+    from results.terminal import Terminal
+
+    place = find_sweep(sweep, storage)
+    history, ranks = _history(place)
+    record = named(history, trial, sweep)
+    if output is Plain.json:
+        print(json.dumps(trial_text.as_data(record, ranks[record.trial]), indent=2))
+        return
+    lines = trial_text.lines(history, record, rank=ranks[record.trial], terminal=Terminal.of(sys.stdout), argument=spoken(place, storage))
+    print("\n".join(lines))
+
+
+def compare(
+    sweep: Stored,
+    trials: Annotated[list[str], typer.Argument(help="Ids of two trials or more.", metavar="TRIAL...", show_default=False)],
+    storage: Runs = Path("runs"),
+    output: Output = Plain.table,
+) -> None:
+    """Show trials side by side: what differs first, then how they did.
+
+    Example: `shortlist compare digits t00001 t00007`
+    """
+    import json
+    import sys
+
+    from results import compare as comparing
+    from results import trial_text
+    from results.storage import find_sweep
+    from results.terminal import Terminal
+    from tuner.errors import UsageError
+
+    if len(trials) < 2:
+        raise UsageError(f"one trial alone cannot be compared; name another, or: shortlist show {sweep} {trials[0]}")
+    place = find_sweep(sweep, storage)
+    history, ranks = _history(place)
+    records = [named(history, trial, sweep) for trial in trials]
+    if output is Plain.json:
+        differing = comparing.differing(records)
+        print(json.dumps({"differing": differing, "trials": [trial_text.as_data(r, ranks[r.trial]) for r in records]}, indent=2))
+        return
+    print("\n".join(comparing.lines(history, records, ranks, terminal=Terminal.of(sys.stdout), argument=spoken(place, storage))))
+
+
+def winners(storage: Runs = Path("runs"), output: Output = Plain.table) -> None:
+    """List every sweep under the storage with its leader and its finals.
+
+    Example: `shortlist winners --storage /shared/runs`
+    """
+    import json
+    import sys
+    from dataclasses import asdict
+
+    from results import winners as found
+    from results.terminal import Terminal
+
+    everyone = found.winners(storage)
+    if output is Plain.json:
+        print(json.dumps([asdict(winner) for winner in everyone], indent=2))
+        return
+    print("\n".join(found.lines(everyone, runs=storage, terminal=Terminal.of(sys.stdout))))
 
 
 def replay(
@@ -75,7 +182,7 @@ def replay(
         ),
     ] = None,
     storage: Runs = Path("runs"),
-    output: Output = arguments.Format.table,
+    output: Output = Plain.table,
 ) -> None:
     """Say what other settings would have cost and found.
 
@@ -105,10 +212,76 @@ def replay(
         workers = (options.resources.workers if options.resources != loaded.resources else None) or slots[-1]
         found.append(replaying.replay(options, history, setting=words, workers=workers))
     print(
-        json.dumps([asdict(one) for one in found], indent=2)
-        if output is arguments.Format.json
-        else "\n".join(replay_text.lines(loaded.name, found))
+        json.dumps([asdict(one) for one in found], indent=2) if output is Plain.json else "\n".join(replay_text.lines(loaded.name, found))
     )
+
+
+def named(history: "History", trial: str, sweep: str) -> "TrialRecord":
+    """Return the trial of that id, or of that number.
+
+    Raises:
+        UsageError: There is none; the message says how far the ids go.
+    """
+    from tuner.errors import UsageError
+
+    if (record := history.trials.get(f"t{int(trial):05d}" if trial.isdecimal() else trial)) is None:
+        last = next(reversed(history.trials), "none yet")
+        raise UsageError(f"{sweep} has no trial {trial}, its trials go up to {last}; see: shortlist leaderboard {sweep}")
+    return record
+
+
+def _listed(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _history(place: "Storage") -> "tuple[History, dict[str, int | None]]":
+    """Return what happened, and the rank of each trial."""
+    from results import journal, ranking
+    from results.errors import NotASweep
+    from results.history import History
+
+    history = History.of(journal.read(place))
+    if history.started is None:
+        raise NotASweep(
+            f"{place.root}: no journal there, so single trials cannot be shown; the table is: shortlist leaderboard {place.root}"
+        )
+    return history, {
+        record.trial: number if ranking.ranked(record) else None for number, record in enumerate(ranking.order(history), start=1)
+    }
+
+
+def _num_tied(board: "pa.Table", place: "Storage") -> int:
+    """Return how many of the first rows chance alone may have ordered."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    from results import curves
+    from results.analysis import noise
+    from results.derived import About
+
+    ranked = board.filter(pc.is_valid(board["rank"]))
+    told = curves.read_table(place)
+    # Through lists: Arrow's own way to numpy imports pandas, which takes longer than all the rest.
+    trials = np.array(told["trial"].combine_chunks().dictionary_encode().indices.to_pylist(), dtype=int)
+    epochs, scores = np.array(told["epoch"].to_pylist(), dtype=int), np.array(told[About.of(board).metric].to_pylist(), dtype=float)
+    spread = noise.between_epochs(trials, epochs, scores)
+    return noise.num_tied(ranked["rung_epochs"].to_pylist(), ranked["score"].to_pylist(), spread)
+
+
+def _write_parquet(table: "pa.Table") -> None:
+    """Write a table to standard output as Parquet; a terminal is spared the bytes."""
+    import sys
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from tuner.errors import UsageError
+
+    if sys.stdout.isatty():
+        raise UsageError("-o parquet writes bytes, which a terminal cannot show; send them to a file: ... -o parquet > table.parquet")
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    sys.stdout.buffer.write(sink.getvalue())
 
 
 def show_top(place: "Storage", ending: "Ending", *, promoted: bool = False) -> None:
