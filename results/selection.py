@@ -1,7 +1,7 @@
 """Rows of a leaderboard, chosen and ordered: at one epoch, undominated, by a condition, by a column. Arrow in, Arrow out."""
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -60,10 +60,19 @@ def pareto(board: pa.Table, columns: Sequence[str]) -> pa.Table:
     return board.filter(pa.array(stands))
 
 
-def where(board: pa.Table, holds: Callable[[Mapping[str, Any]], bool]) -> pa.Table:
-    """Return the rows for which a condition holds; it is given each as column -> value, parameters also by their bare paths."""
-    rows = board.to_pylist()
-    return board.filter(pa.array([holds(_with_bare_paths(row)) for row in rows], type=pa.bool_()))
+def where(board: pa.Table, names: Sequence[str], holds: Callable[[Callable[[str], Any]], bool]) -> pa.Table:
+    """Return the rows of which a condition holds.
+
+    Args:
+        board: The table.
+        names: The columns that the condition asks for; searched parameters by their paths.
+        holds: The condition; it is given what returns the value of a name in the row at hand, None where it is missing.
+
+    Raises:
+        BadQuestion: A column is not there.
+    """
+    columns = {name: board[_known(board, name, "--where")].to_pylist() for name in names}
+    return board.filter(pa.array([holds(lambda name, i=i: columns[name][i]) for i in range(board.num_rows)], type=pa.bool_()))
 
 
 def sort(board: pa.Table, column: str) -> pa.Table:
@@ -101,7 +110,3 @@ def _known(board: pa.Table, name: str, option: str) -> str:
     close = difflib.get_close_matches(name, bare, n=1)
     hint = f"did you mean {close[0]}?" if close else f"must be one of {', '.join(bare)}"
     raise BadQuestion(f"{option} {name}: no such column; {hint}")
-
-
-def _with_bare_paths(row: dict[str, Any]) -> dict[str, Any]:
-    return {name.removeprefix("config."): value for name, value in row.items() if name.startswith("config.")} | row

@@ -41,9 +41,11 @@ def test_columns_of_text_have_no_front() -> None:
 
 
 def test_conditions_see_parameters_by_their_paths() -> None:
-    rows = where(BOARD, lambda row: row["optimizer"] == "sgd" and row["epochs"] > 2).to_pylist()
+    rows = where(BOARD, ["optimizer", "epochs"], lambda value: value("optimizer") == "sgd" and value("epochs") > 2).to_pylist()
     assert rows
     assert all(row["config.optimizer"] == "sgd" and row["epochs"] > 2 for row in rows)
+    with pytest.raises(BadQuestion, match="--where optimiser: no such column; did you mean optimizer"):
+        where(BOARD, ["optimiser"], lambda value: True)
 
 
 def test_sorting_puts_missing_values_last_both_ways() -> None:

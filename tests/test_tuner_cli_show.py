@@ -71,6 +71,18 @@ def test_choices_go_together() -> None:
     assert 1 <= len(counts) < 16
 
 
+def test_condition_chooses_trials() -> None:
+    rows = json.loads(said("leaderboard", "digits", "--where", "parameters < 1e5 and optimizer == 'sgd' and score > 0.2", "-o", "json"))
+    assert rows
+    assert all(row["parameters"] < 1e5 and row["config.optimizer"] == "sgd" for row in rows)
+    momentum = json.loads(said("leaderboard", "digits", "--where", "momentum == null", "-o", "json"))
+    assert {row["config.optimizer"] for row in momentum} == {"adam"}
+    with pytest.raises(UsageError, match="character 12"):
+        said("leaderboard", "digits", "--where", "parameters <")
+    with pytest.raises(UsageError, match="--where"):
+        said("leaderboard", "digits", "--where", "optimizer < 3")
+
+
 def test_parquet_goes_to_a_pipe() -> None:
     result = CliRunner().invoke(app, ["leaderboard", "digits", "-n", "3", "-o", "parquet"], catch_exceptions=False)
     assert pq.read_table(io.BytesIO(result.stdout_bytes), use_threads=False).num_rows == 3

@@ -1,6 +1,6 @@
 """Look at what came out: leaderboard, show, compare, winners, replay; and what `run` and `promote` show at their end."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,6 +37,10 @@ def leaderboard(
     at_epoch: Annotated[
         int | None, typer.Option("--at-epoch", min=1, help="Rank by the metric at this epoch: like with like.", metavar="N")
     ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option("--where", help="Only trials of which this holds: \"parameters < 2e6 and optimizer == 'sgd'\".", metavar="CONDITION"),
+    ] = None,
     pareto: Annotated[
         str | None, typer.Option("--pareto", help="Only trials that none beats in all of these: score,parameters.", metavar="A,B,...")
     ] = None,
@@ -61,6 +65,8 @@ def leaderboard(
     place = find_sweep(sweep, storage)
     whole = leaderboard.read_table(place)
     table = whole if at_epoch is None else selection.at_epoch(whole, curves.read_table(place), at_epoch)
+    if where is not None:
+        table = selection.where(table, *_condition(where))
     if pareto is not None:
         table = selection.pareto(table, _listed(pareto))
     if sort is not None:
@@ -86,7 +92,7 @@ def leaderboard(
         case Format.table if columns is not None:
             print("\n".join(tables.aligned(tables.fit(tables.plain_columns(shown), terminal.width)[0])))
         case Format.table:
-            tied = _num_tied(table, place) if at_epoch is None and sort is None and pareto is None else 1
+            tied = _num_tied(table, place) if table is whole else 1
             lines = leaderboard_text.lines(
                 table, terminal=terminal, n=n or None, argument=spoken(place, storage), at_epoch=at_epoch, num_tied=tied, hidden=hidden
             )
@@ -228,6 +234,29 @@ def named(history: "History", trial: str, sweep: str) -> "TrialRecord":
         last = next(reversed(history.trials), "none yet")
         raise UsageError(f"{sweep} has no trial {trial}, its trials go up to {last}; see: shortlist leaderboard {sweep}")
     return record
+
+
+def _condition(text: str) -> tuple[Sequence[str], Callable[[Callable[[str], Any]], bool]]:
+    """Return the names that a condition asks for, and the condition, which is given what looks a name up.
+
+    Raises:
+        UsageError: It is not understood; the message says at which character.
+    """
+    from search_spaces import expressions
+    from search_spaces.operations import Inapplicable
+    from tuner.errors import UsageError
+
+    parsed = expressions.parse(text)
+    if isinstance(parsed, expressions.Fault):
+        raise UsageError(f"--where {text!r}, character {parsed.column}: {parsed.seen}, {parsed.required}")
+
+    def holds(lookup: Callable[[str], Any]) -> bool:
+        try:
+            return parsed.value(lookup) is True
+        except Inapplicable as error:
+            raise UsageError(f"--where {text!r}: {error}") from error
+
+    return parsed.names, holds
 
 
 def _listed(text: str) -> list[str]:
