@@ -72,7 +72,11 @@ def where(board: pa.Table, names: Sequence[str], holds: Callable[[Callable[[str]
         BadQuestion: A column is not there.
     """
     columns = {name: board[_known(board, name, "--where")].to_pylist() for name in names}
-    return board.filter(pa.array([holds(lambda name, i=i: columns[name][i]) for i in range(board.num_rows)], type=pa.bool_()))
+
+    def row(index: int) -> Callable[[str], Any]:
+        return lambda name: columns[name][index]
+
+    return board.filter(pa.array([holds(row(index)) for index in range(board.num_rows)], type=pa.bool_()))
 
 
 def sort(board: pa.Table, column: str) -> pa.Table:

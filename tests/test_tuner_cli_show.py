@@ -77,7 +77,8 @@ def test_condition_chooses_trials() -> None:
     assert all(row["parameters"] < 1e5 and row["config.optimizer"] == "sgd" for row in rows)
     momentum = json.loads(said("leaderboard", "digits", "--where", "momentum == null", "-o", "json"))
     assert {row["config.optimizer"] for row in momentum} == {"adam"}
-    with pytest.raises(UsageError, match="character 12"):
+    assert said("leaderboard", "digits", "--where", "parameters > 1e12") == "none of the 16 trials fits\n"
+    with pytest.raises(UsageError, match="character 13"):
         said("leaderboard", "digits", "--where", "parameters <")
     with pytest.raises(UsageError, match="--where"):
         said("leaderboard", "digits", "--where", "optimizer < 3")

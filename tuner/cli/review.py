@@ -71,6 +71,9 @@ def leaderboard(
         table = selection.pareto(table, _listed(pareto))
     if sort is not None:
         table = selection.sort(table, sort)
+    if whole.num_rows and not table.num_rows and output is Format.table:
+        print(f"none of the {whole.num_rows:,} trials fits")
+        return
     terminal = Terminal.of(sys.stdout)
     if n is None and output is Format.table and terminal.width is not None:
         n = 20
@@ -92,7 +95,7 @@ def leaderboard(
         case Format.table if columns is not None:
             print("\n".join(tables.aligned(tables.fit(tables.plain_columns(shown), terminal.width)[0])))
         case Format.table:
-            tied = _num_tied(table, place) if table is whole else 1
+            tied = _num_tied(kept, place) if table is whole else 1
             lines = leaderboard_text.lines(
                 table, terminal=terminal, n=n or None, argument=spoken(place, storage), at_epoch=at_epoch, num_tied=tied, hidden=hidden
             )
