@@ -134,6 +134,7 @@ def test_what_cannot_be_done_is_refused_and_nothing_is_journaled(storage: Storag
     assert not storage.exists("requests") or not list(storage.path("requests").iterdir())
 
 
+@pytest.mark.slow
 def test_driver_at_work_obeys_what_other_processes_ask_and_stops_when_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     storage = Storage(tmp_path / "runs" / "live")

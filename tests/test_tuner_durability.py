@@ -90,6 +90,7 @@ def test_leaderboard_after_a_cut_behind_any_event_is_the_undisturbed_one(variant
         assert rows(run_to_end(sweep, undisturbed[:cut])) == expected, f"cut behind {undisturbed[cut - 1]}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", sorted(VARIANTS))
 def test_leaderboard_after_a_cut_at_random_bytes_is_the_undisturbed_one(variant: str, tmp_path: Path) -> None:
     sweep = make_sweep(scheduler=VARIANTS[variant])
@@ -102,6 +103,7 @@ def test_leaderboard_after_a_cut_at_random_bytes_is_the_undisturbed_one(variant:
         assert rows(run_to_end(sweep, torn(tmp_path / "torn", content, cut))) == expected, f"cut at byte {cut}"
 
 
+@pytest.mark.slow
 def test_several_workers_finish_the_same_work_after_a_cut_at_random_bytes(tmp_path: Path) -> None:
     sweep = make_sweep(scheduler=NOBODY_STOPS)
     undisturbed = run_to_end(sweep, begun(sweep, tmp_path / "begun"), workers=3)

@@ -3,6 +3,7 @@
 import random
 from typing import Any
 
+import pytest
 from sweeps import START, make_search, make_sweep
 
 from search_spaces.sweep import Sweep
@@ -88,6 +89,7 @@ def test_time_of_a_sweep_with_other_scores_lies_within_the_range_of_the_plan() -
     assert inside >= 7
 
 
+@pytest.mark.slow
 def test_budget_that_suffices_is_said_to_and_one_that_does_not_cuts() -> None:
     enough, _ = planned(budget={"epochs": 10_000})
     assert enough.budget == ["enough in every simulated order of scores"]

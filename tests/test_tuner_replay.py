@@ -60,6 +60,7 @@ def test_full_curves_answer_every_setting_as_if_it_had_been_run(overrides: list[
     assert truth.history.num_completed == found.completed_low == found.completed_high
 
 
+@pytest.mark.slow
 def test_range_of_outcomes_holds_the_truth_and_the_winner_is_among_those_named() -> None:
     inside = named = 0
     for seed in range(10):

@@ -124,6 +124,7 @@ def test_tpe_fills_a_finite_space_without_repeating_a_candidate() -> None:
     assert len({(r.values["lr"], r.values["batch_size"]) for r in history.trials.values()}) == 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [("val_accuracy", "max", 1), ("val_loss", "min", -1)], ids=["max", "min"])
 def test_tpe_comes_closer_to_the_best_than_random_draws_do_in_both_modes(mode: tuple[str, str, int]) -> None:
     """Where nothing is to be learnt, ten seeds out of ten are won with probability 0.001; the seeds are fixed."""

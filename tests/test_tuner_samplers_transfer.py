@@ -112,6 +112,7 @@ def test_a_leaderboard_alone_is_enough(tmp_path: Path) -> None:
     assert from_leaderboard == from_journal
 
 
+@pytest.mark.slow
 def test_of_many_trials_an_even_share_of_the_leaderboard_is_kept(tmp_path: Path) -> None:
     finished(tmp_path, trials=400, scheduler={"none": {"max_epochs": 1}})
     earlier, _ = taken(following(), tmp_path)

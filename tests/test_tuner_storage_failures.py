@@ -14,6 +14,8 @@ from results.storage import Storage
 from tuner.session import hold
 from tuner.simulate import simulate
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 
 # The command line with simulated workers in place of Ray's: `run FOLDER BYTES` searches there, no file being longer than BYTES.
