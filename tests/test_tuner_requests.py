@@ -185,6 +185,16 @@ def test_trials_that_the_budget_cut_off_go_on_when_it_is_extended(scheduler: dic
     assert "paused" not in restored.history.counts()
 
 
+def test_more_trials_are_launched_although_the_budget_had_a_limit_of_trials_too() -> None:
+    search, _ = make_search(make_sweep(trials=9, scheduler=NONE, budget={"trials": 3}))
+    to_the_end(search)
+    assert len(search.history.trials) == 3
+    search.record(recorded.started(num_trials=9))
+    search.obey(Extended(**signed(), trials=12), START)
+    to_the_end(search)
+    assert (len(search.history.trials), search.stopped_by) == (12, None)
+
+
 def test_a_grid_cannot_grow_beyond_its_combinations() -> None:
     search, _ = make_search(make_sweep(trials=None, trial=GRID, search={"sampler": "grid"}, scheduler=NONE))
     search.record(recorded.started(num_trials=search.num_trials))
