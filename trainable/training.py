@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from trainable import checkpoint, family, optimizers, rng
+from trainable import checkpoint, family, fast_norm, fast_stride, optimizers, rng
 from trainable.batches import Batches
 from trainable.best import Best
 from trainable.captured import CapturedStep, capture_for, stream_of_its_own
@@ -82,6 +82,9 @@ class Training:
         with rng.seeded(config.seed, 0, "weights", torch.device("cpu")):
             module = family.build(config.model, image=data.image, num_classes=data.num_classes, dropout=config.dropout)
         self.module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub forgets this form
+        if device.type == "cpu":
+            fast_norm.install(self.module)
+            fast_stride.install(self.module)
         _refuse_images_the_network_cannot_read(self.module, data, device)
         self.number_format = number_format(config.precision, device)
         self._optimizer = optimizers.build(config, self.module, from_device=optimizers.on_device(config, self.number_format, device))
