@@ -6,8 +6,8 @@ variance of each place in it, and those of a channel follow. In evaluation nothi
 
 Milliseconds of processor time, forward + backward, 128 x 8 x 32 x 32, bfloat16, AMD EPYC with avx512, one thread, torch 2.15: 1.19 + 1.85
 by torch, 0.33 + 0.90 here. With 16 channels forward is 1.22 against 0.54 and backward no faster, with 32 neither is: torch's own way.
-The whole step of [1,1,1] x 8 channels, batch 128, takes 5 % less (quartiles of 200 pairs 0.92 to 0.98; the machine was busy), with
-`fast_stride` 10 % less (0.86 to 0.94); at batch 256 both take 17 % (0.80 to 0.87), at 64 4 % (0.92 to 0.99). In float32 nothing was gained
+The whole step of [1,1,1] x 8 channels, batch 128, takes 6 % less (quartiles of 150 pairs 0.92 to 0.96; the machine was busy), with
+`fast_stride` 12 % less (0.86 to 0.91); at batch 256 both take 17 % (0.80 to 0.87), at 64 7 % (0.90 to 0.95). In float32 nothing was gained
 (0.97 to 1.02).
 
 Left out: the activation after the norm (torch's kernels for it are as fast as memory), and rounding the gradient's two terms to bfloat16

@@ -7,8 +7,8 @@ gradient of the output; a kernel 1 x 1 reaches the first of the four only. Forwa
 Milliseconds of processor time for the gradient of the input, 128 images, bfloat16, AMD EPYC with avx512_bf16, one thread, torch 2.15,
 torch's -> here. 3 x 3: 8 x 32 x 32 2.40 -> 1.13; 16 x 16 x 16 1.03 -> 0.55; 16 x 32 x 32 2.62 -> 2.10; 32 x 16 x 16 1.81 -> 2.00. 1 x 1:
 8 x 32 x 32 0.92 -> 0.18; 16 x 32 x 32 0.99 -> 0.26; 64 x 32 x 32 5.12 -> 2.71, of which a whole step shows nothing.
-The whole step of [1,1,1] x 8 channels, batch 128, takes 5 % less (quartiles of 200 pairs 0.91 to 0.99; the machine was busy); with 16
-channels it takes as long (0.98 to 1.01).
+The whole step of [1,1,1] x 8 channels, batch 128, takes 4 % less (quartiles of 150 pairs 0.94 to 0.97; the machine was busy); with 16
+channels it takes as long (0.98 to 1.03).
 
 Left out: pixels side by side as channels (fewer empty places in registers, but half of the weights zeros). The stem and the convolutions
 of 8 channels took 0.7 ms of 36 less in all, before their weights are rearranged; others took longer.
