@@ -183,7 +183,9 @@ class RungOptions(Frozen):
     max_epochs: Epochs = Field(description="Epochs of a trial trained in full.")
     eta: Annotated[int, Field(strict=True, ge=2, le=1_000)] = Field(default=3, description="About 1/eta of a rung goes on.")
     drain: Literal["leader", "none"] = Field(
-        default="leader", description="promotion only: when nothing else is left and no trial was trained in full, the leader goes on."
+        default="leader",
+        description="promotion only: when nothing else is left and no trial was trained in full, the leader goes on; where a finite "
+        "space is used up, so do the next best, as long as the budget lasts.",
     )
 
     @property

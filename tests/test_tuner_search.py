@@ -1,6 +1,7 @@
 """The search: what starts, what never starts, and how each odd report ends."""
 
 import math
+from typing import Any
 
 import pytest
 from sweeps import START, Recorder, by_quality, flat_cost, make_search, make_sweep, report, started
@@ -230,3 +231,29 @@ def test_same_seed_draws_the_same_trials_and_another_seed_others() -> None:
     assert drawn(0) == drawn(0)
     assert drawn(0) != drawn(1)
     assert all(math.isfinite(float(str(lr))) for lr in drawn(0))
+
+
+def test_what_is_left_of_the_budget_takes_the_best_of_a_used_up_space_further() -> None:
+    finite = {"model": {"family": "resnet", "blocks": [1], "channels": 8}, "lr": {"choice": [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0]}}
+    asha = {"asha": {"min_epochs": 1, "max_epochs": 9, "eta": 3}}
+
+    def completed(**changes: Any) -> tuple[int, int]:
+        search, _ = make_search(make_sweep(trials=None, scheduler=asha, trial=finite, search={"sampler": "grid"}, **changes))
+        trace = simulate(search, by_quality(0), num_workers=2, start_s=START)
+        assert search.done
+        return search.history.num_completed, trace.epochs
+
+    assert completed()[0] == 1
+    assert completed(budget={"epochs": 1_000}) == (7, 63)
+    assert completed(budget={"epochs": 40})[1] == 40
+    none = {"asha": {**asha["asha"], "drain": "none"}}
+    search, _ = make_search(make_sweep(trials=None, scheduler=none, trial=finite, search={"sampler": "grid"}, budget={"epochs": 1_000}))
+    simulate(search, by_quality(0), num_workers=2, start_s=START)
+    assert search.history.num_completed <= 1
+
+
+def test_trials_asked_for_end_a_sweep_though_its_budget_would_last() -> None:
+    search, _ = make_search(make_sweep(trials=9, budget={"epochs": 1_000}))
+    simulate(search, by_quality(0), num_workers=2, start_s=START)
+    assert search.history.num_completed == 1
+    assert search.history.num_suggested == 9

@@ -105,6 +105,11 @@ class Budget:
         # a segment, whose worker may still be starting).
         self._running: dict[str, tuple[EpochCost | None, str | None]] = {}
 
+    @property
+    def limits_training(self) -> bool:
+        """Return whether training itself is limited, not only the number of trials."""
+        return any(limit is not None for limit in (self.limits.epochs, self.limits.gpu_hours, self.limits.wall_clock))
+
     def apply(self, event: Event) -> None:
         """Remember one fact, live or replayed."""
         match event:

@@ -118,8 +118,8 @@ class Search:
     def next_job(self, now: float) -> Job | None:
         """Return the segment that a free worker trains next; None when there is nothing now (see `done`).
 
-        Order: trials whose worker or driver went away, the highest promotion, a new candidate, and, when all else is used up
-        and nobody was trained in full, the leader (`drain`).
+        Order: trials whose worker or driver went away, the highest promotion, a new candidate, and, when all else is used up, the
+        leader (`drain`): once, where nobody was trained in full; as long as the budget lasts, where a finite space is used up.
         """
         job = self._choose(now)
         self._nothing_left = job is None and not self.history.running
@@ -225,8 +225,13 @@ class Search:
             return self._continue(promotion, "promotion", now)
         if (job := self._start(now)) is not None:
             return job
-        if trial is not None or self.history.running or self.history.num_completed:
-            return None  # what runs may still lead to a promotion; where one was trained in full the leader may rest
+        if trial is not None:
+            return None
+        # Every candidate of a finite space was started: what is left of the budget takes the best further. Otherwise what runs may
+        # still lead to a promotion, and where one was trained in full the leader may rest.
+        spends_the_rest = self.exhausted and self.budget.limits_training
+        if not spends_the_rest and (self.history.running or self.history.num_completed):
+            return None
         if (promotion := self._scheduler.leader()) is not None and not self._refused(promotion.trial, now):
             return self._continue(promotion, "drain", now)
         return None
