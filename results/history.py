@@ -51,6 +51,7 @@ class History:
         config_hashes: Hash of each configuration seen -> its trial.
         next_draw: Number of the sampler's next draw.
         rejected: Reason -> candidates that never became a trial.
+        judged: Comparisons at rungs and ends of trials, in the order in which they happened: what a sampler can learn from.
         driver: The driver at work; None before the first and once it has stopped. One that was killed still stands here.
         stopped: How the last driver let go; None while one is at work, or was killed.
         finished: Whether nothing was left to do when the last driver let go, and nobody has extended the sweep since.
@@ -68,6 +69,7 @@ class History:
     config_hashes: dict[str, str] = field(default_factory=dict)
     next_draw: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
+    judged: list[Decided | Ended] = field(default_factory=list)
     driver: DriverStarted | None = None
     stopped: DriverStopped | None = None
     finished: bool = False
@@ -248,6 +250,7 @@ class History:
         record.decisions.append(event)
         if event.rung_epochs is not None:
             record.rungs.setdefault(event.rung_epochs, event.score)
+            self.judged.append(event)
         if event.action == "pause":
             self._move(record, "paused")
 
@@ -255,6 +258,7 @@ class History:
         record = self._record(event)
         if record.ended is None:
             record.ended = event
+            self.judged.append(event)
             self._ended[event.status] += 1
             self._running.discard(event.trial)
             self._pending.discard(event.trial)

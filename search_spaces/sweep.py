@@ -132,13 +132,13 @@ class Earlier(Frozen):
     observations: tuple[Observation, ...] = Field(default=(), description="Trials that fit this space, the oldest first.")
 
 
-Sampler = Literal["random", "sobol", "halton", "grid", "listed", "one_factor", "tpe", "gp"]
+Sampler = Literal["random", "sobol", "halton", "grid", "listed", "one_factor", "tpe", "gp", "model"]
 
 # Samplers that never come to an end by themselves.
-ENDLESS = frozenset({"random", "sobol", "halton", "tpe", "gp"})
+ENDLESS = frozenset({"random", "sobol", "halton", "tpe", "gp", "model"})
 
 # Samplers that learn from the trials so far, and from those of earlier sweeps.
-LEARNING = frozenset({"tpe", "gp"})
+LEARNING = frozenset({"tpe", "gp", "model"})
 
 EarlierSweep = Annotated[Annotated[str, Field(min_length=1)] | Earlier, Described("the name or folder of an earlier sweep")]
 
@@ -164,7 +164,7 @@ class SearchOptions(Frozen):
     )
     start: tuple[dict[str, Any], ...] = later((), description="Candidates to try first; what they leave open is drawn.")
     transfer: tuple[EarlierSweep, ...] = later(
-        (), description="Earlier sweeps whose best trials are tried first; tpe and gp learn from all their trials."
+        (), description="Earlier sweeps whose best trials are tried first; tpe, gp and model learn from all their trials."
     )
 
     @property

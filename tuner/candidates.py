@@ -23,7 +23,7 @@ MAX_REPEATS = 20
 # Samplers whose candidates are drawn anew where they break a limit; those that learn take the nearest that breaks none. All others
 # mean the very points that they propose.
 DRAWN = ("random", "sobol", "halton")
-LEARNED = ("tpe", "gp")
+LEARNED = ("tpe", "gp", "model")
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,12 +27,13 @@ def restore(sweep: Sweep, events: Iterable[Event], *, cost: Cost, append: Append
         now: Seconds since 1970.
     """
     space = Space.parse(sweep.trial)
+    feasible = prepared(sweep, cost)
     search = Search(
         sweep,
         space=space,
         scheduler=scheduler.build(sweep.scheduler.rule, sign=sweep.objective.sign, patience=sweep.scheduler.patience),
-        propose=sampler.build(sweep, space),
-        feasible=prepared(sweep, cost),
+        propose=sampler.build(sweep, space, feasible),
+        feasible=feasible,
         cost=cost,
         budget=Budget(sweep.budget),
         history=History(),

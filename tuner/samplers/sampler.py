@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import assert_never
 
 from results.history import History
+from search_spaces.feasible_space import Feasible
 from search_spaces.space import Space
-from search_spaces.sweep import Sweep
+from search_spaces.sweep import Earlier, Sweep
 from tuner.decisions import Suggestion
 from tuner.samplers import first_points, grid, listed, one_factor, uniform
 
@@ -14,14 +15,19 @@ from tuner.samplers import first_points, grid, listed, one_factor, uniform
 Propose = Callable[[History, int], Suggestion | None]
 
 
-def build(sweep: Sweep, space: Space) -> Propose:
+def build(sweep: Sweep, space: Space, feasible: Feasible | None = None) -> Propose:
     """Return the sampler that the sweep file names; the points that it wants tried first come before its own.
 
     Earlier sweeps must have been frozen (`transfer.frozen`): what they say now may not be what they said when the sweep started.
+
+    Args:
+        sweep: The resolved sweep.
+        space: Its parsed `trial`.
+        feasible: What keeps its limits, for samplers that choose among many candidates; None where no limit is known.
     """
     assert not any(isinstance(earlier, str) for earlier in sweep.search.transfer)
     points = first_points.points(sweep.search, space)
-    propose = _named(sweep, space, first_draw=len(points))
+    propose = _named(sweep, space, feasible, first_draw=len(points))
     return first_points.sampler(points, propose, space, seed=sweep.seed) if points else propose
 
 
@@ -41,7 +47,7 @@ def num_trials(sweep: Sweep, space: Space) -> int:
     return own + len(first_points.points(sweep.search, space))
 
 
-def _named(sweep: Sweep, space: Space, *, first_draw: int) -> Propose:
+def _named(sweep: Sweep, space: Space, feasible: Feasible | None, *, first_draw: int) -> Propose:
     search = sweep.search
     match search.sampler:
         case "random":
@@ -64,5 +70,17 @@ def _named(sweep: Sweep, space: Space, *, first_draw: int) -> Propose:
             from tuner.samplers import optuna_samplers  # imports optuna and torch
 
             return optuna_samplers.gp(space, search, sign=sweep.objective.sign, seed=sweep.seed, first_draw=first_draw)
+        case "model":
+            from tuner.samplers import model  # imports scipy, half a second that other samplers need not wait
+
+            otherwise = uniform.sampler(space, seed=sweep.seed)
+            return model.sampler(
+                space,
+                seed=sweep.seed,
+                sign=sweep.objective.sign,
+                otherwise=otherwise,
+                earlier=[one for earlier in search.transfer if isinstance(earlier, Earlier) for one in earlier.observations],
+                candidates=model.from_space(space, feasible),
+            )
         case _ as unknown:
             assert_never(unknown)
