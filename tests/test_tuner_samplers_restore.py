@@ -35,6 +35,7 @@ SWEEPS: dict[str, dict[str, Any]] = {
     "listed": {"search": {"sampler": "listed", "configurations": LISTED}},
     "one_factor": {"search": {"sampler": "one_factor", "base": {"lr": 0.1, "dropout": 0.2}, "levels": 3}},
     "tpe": {"search": {"sampler": "tpe", "trials": 14}},
+    "model": {"search": {"sampler": "model", "trials": 24, "start": [{"lr": 0.1}]}, "constraints": LIMIT},
     "tpe with limits, starts and transfer": {
         "search": {"sampler": "tpe", "trials": 6, "start": [{"lr": 0.1}], "transfer": [EARLIER]},
         "constraints": LIMIT,
