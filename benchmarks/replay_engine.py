@@ -15,6 +15,7 @@ from benchmarks.curve_tables import CurveTable
 from results.events import Event
 from results.history import History
 from search_spaces.domains import Value
+from search_spaces.feasible_space import Feasible
 from search_spaces.space import Space
 from search_spaces.sweep import Sweep
 from trainable.config.cost import ArchitectureCost
@@ -130,6 +131,7 @@ def search(method: str, pool: Pool, order: Sequence[int], *, seed: int) -> Searc
         space=space,
         scheduler=scheduler.build(sweep.scheduler.rule, sign=1),
         propose=propose,
+        feasible=Feasible(space, sweep, cost=None),
         cost=lambda config: COST,
         budget=Budget(sweep.budget),
         history=History(),
