@@ -53,7 +53,7 @@ def sweep(trials: int, scheduler: dict[str, Any]) -> Sweep:
             "name": "scale",
             "data": {"name": "digits"},
             "trial": {"model": {"family": "resnet", "blocks": [1], "channels": 8}, "lr": {"loguniform": [1e-5, 1.0]}},
-            "search": {"trials": trials},
+            "search": {"sampler": "random", "trials": trials},
             "scheduler": scheduler,
         }
     )

@@ -17,7 +17,7 @@ from results.history import History
 from search_spaces.domains import Value
 from search_spaces.feasible_space import Feasible
 from search_spaces.space import Space
-from search_spaces.sweep import Sweep
+from search_spaces.sweep import SearchOptions, Sweep
 from trainable.config.cost import ArchitectureCost
 from trainable.config.train import TrainConfig
 from tuner.budget import Budget
@@ -39,7 +39,7 @@ METHODS: Mapping[str, tuple[str, Mapping[str, Any], str]] = {
     "shortlist-stopping": ("asha", {"variant": "stopping"}, "random"),
     "shortlist-promotion": ("asha", {"variant": "promotion"}, "random"),
     "shortlist-delayed": ("asha", {"variant": "promotion", "delayed": True}, "random"),
-    "shortlist-default": ("asha", {}, "model"),
+    "shortlist-default": ("asha", {}, SearchOptions().sampler),
 }
 
 

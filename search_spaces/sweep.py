@@ -146,7 +146,7 @@ EarlierSweep = Annotated[Annotated[str, Field(min_length=1)] | Earlier, Describe
 class SearchOptions(Frozen):
     """How candidates are proposed (docs/samplers.md)."""
 
-    sampler: Sampler = "random"
+    sampler: Sampler = "model"
     trials: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = Field(
         default=None, description="Trials to launch; grid, listed and one_factor launch all they have by default, the others need it."
     )

@@ -22,7 +22,7 @@ def make_sweep(*, trials: int | None = 9, scheduler: Mapping[str, Any] | None = 
         "name": "test",
         "data": {"name": "digits"},
         "trial": {"model": {"family": "resnet", "blocks": [1], "channels": 8}, "lr": {"loguniform": [1e-4, 1e-1]}},
-        "search": {"trials": trials} if trials else {},
+        "search": {"sampler": "random"} | ({"trials": trials} if trials else {}),
         "scheduler": scheduler or {"asha": {"min_epochs": 1, "max_epochs": 27, "eta": 3}},
     }
     return Sweep.model_validate(content | changes)
