@@ -168,6 +168,11 @@ class SearchOptions(Frozen):
     )
 
     @property
+    def ends(self) -> bool:
+        """Return whether the sampler has so many candidates and no more; a grid with drawn parts goes round as often as `trials` asks."""
+        return self.sampler not in ENDLESS and not (self.sampler == "grid" and self.random and self.trials is not None)
+
+    @property
     def identity(self) -> dict[str, Any]:
         """Return what identifies the search: an earlier sweep counts by its name, whatever was frozen of it."""
         names = [earlier.sweep if isinstance(earlier, Earlier) else earlier for earlier in self.transfer]

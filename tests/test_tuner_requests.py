@@ -202,6 +202,15 @@ def test_a_grid_cannot_grow_beyond_its_combinations() -> None:
         search.obey(Extended(**signed(), trials=5), START)
 
 
+def test_a_grid_with_drawn_parts_goes_round_as_often_as_it_is_extended() -> None:
+    tree = GRID | {"lr": {"loguniform": [1e-3, 1e-1]}}
+    search, _ = make_search(make_sweep(trial=tree, search={"sampler": "grid", "random": ["lr"], "trials": 3}, scheduler=NONE))
+    to_the_end(search)
+    search.obey(Extended(**signed(), trials=7), START)
+    to_the_end(search)
+    assert len(search.history.trials) == 7
+
+
 def test_amounts_are_new_totals_or_so_many_more() -> None:
     sweep = make_sweep(trials=4, budget={"epochs": 10, "gpu_hours": 0.5, "wall_clock": "1h"})
     search, _ = make_search(sweep)

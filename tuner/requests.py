@@ -26,7 +26,6 @@ from tuner.samplers.sampler import num_trials
 MAX_TRIALS = 1_000_000  # as in the sweep file
 
 _KINDS = {kind.__name__: kind for kind in get_args(Asked)}
-_ENDING = frozenset({"grid", "listed", "one_factor"})  # samplers with so many candidates and no more
 _POSITIVE = TypeAdapter(Annotated[float, Field(gt=0, allow_inf_nan=False)])
 
 # Limit -> how people say it, and the option that raises it.
@@ -252,7 +251,7 @@ def _check_limits(history: History, sweep: Sweep, asked: Extended) -> None:
         return
     if asked.trials > MAX_TRIALS:
         raise UsageError(f"--trials: {asked.trials:,}, must be at most {MAX_TRIALS:,}")
-    if sweep.search.sampler in _ENDING:
+    if sweep.search.ends:
         whole = sweep.model_copy(update={"search": sweep.search.model_copy(update={"trials": None})})
         if asked.trials > (most := num_trials(whole, Space.parse(sweep.trial))):
             raise UsageError(

@@ -23,11 +23,10 @@ def sampler(space: Space, search: SearchOptions, *, seed: int, first_draw: int) 
         first_draw: Number of the draw that gives the first combination.
     """
     combinations = list(space.without(search.random).grid())
-    rounds_without_end = bool(search.random) and search.trials is not None
 
     def propose(history: History, draw: int) -> Suggestion | None:
         number = draw - first_draw
-        if number >= len(combinations) and not rounds_without_end:
+        if number >= len(combinations) and search.ends:
             return None
         crossed = combinations[number % len(combinations)]
         values = space.sample(random.Random(f"{seed}/{draw}"), given=crossed) if search.random else crossed
