@@ -107,7 +107,8 @@ class History:
     def num_trials(self) -> int:
         """Return the trials asked for by now."""
         started = 0 if self.started is None else self.started.num_trials
-        return started if self.extended is None or self.extended.trials is None else self.extended.trials
+        # Less than at first where a budget of fewer trials was raised.
+        return started if self.extended is None or self.extended.trials is None else max(started, self.extended.trials)
 
     @property
     def num_counted(self) -> int:

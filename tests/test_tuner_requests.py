@@ -211,6 +211,18 @@ def test_a_grid_with_drawn_parts_goes_round_as_often_as_it_is_extended() -> None
     assert len(search.history.trials) == 7
 
 
+@pytest.mark.parametrize(("asked", "launched", "in_all"), [("5", 5, 9), ("+1", 3, 9), ("12", 12, 12)])
+def test_a_budget_of_fewer_trials_than_are_asked_for_can_be_raised(asked: str, launched: int, in_all: int) -> None:
+    search, recorder = make_search(make_sweep(trials=9, scheduler=NONE, budget={"trials": 2}))
+    to_the_end(search)
+    assert len(search.history.trials) == 2
+    search.obey(requests.extension(search.history, search.sweep, {"trials": asked}, author="ada", now=START), START)
+    for extended in (search, make_search(search.sweep, recorder.events)[0]):
+        to_the_end(extended)
+        assert len(extended.history.trials) == launched
+        assert extended.num_trials == in_all
+
+
 def test_amounts_are_new_totals_or_so_many_more() -> None:
     sweep = make_sweep(trials=4, budget={"epochs": 10, "gpu_hours": 0.5, "wall_clock": "1h"})
     search, _ = make_search(sweep)

@@ -136,8 +136,9 @@ def stopped(trial: str, author: str, now: float) -> Ended:
 def limits(history: History, sweep: Sweep) -> dict[str, float | None]:
     """Return limit -> its present value, None where there is none: those of the sweep file, or what people have made of them."""
     known = history.extended
+    asked_for, launched = history.num_trials or sweep.search.trials, sweep.budget.trials
     first = {
-        "trials": history.num_trials or sweep.search.trials,
+        "trials": asked_for if asked_for is None or launched is None else min(asked_for, launched),  # `budget.trials` is raised with them
         "epochs": sweep.budget.epochs,
         "gpu_hours": sweep.budget.gpu_hours,
         "wall_clock_s": sweep.budget.wall_clock_s,

@@ -99,8 +99,8 @@ class Search:
 
     @property
     def _wanted(self) -> int | None:
-        extended = self.history.extended
-        return self.sweep.search.trials if extended is None else extended.trials or self.sweep.search.trials
+        wanted, extended = self.sweep.search.trials, self.history.extended
+        return wanted if extended is None or extended.trials is None else max(wanted or 0, extended.trials)
 
     def apply(self, event: Event) -> None:
         """Remember one fact, live or replayed. Nothing is chosen here."""
