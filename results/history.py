@@ -150,7 +150,7 @@ class History:
         Raises:
             Unreadable: It speaks of a trial that was never suggested, or suggests one twice.
         """
-        if self.driver is not None and type(event) not in _OF_OTHERS:
+        if self.driver is not None and type(event) not in _OF_OTHERS and not self._asked_for(event):
             self.last_at = event.at
         match event:
             case Reported():
@@ -189,6 +189,10 @@ class History:
             case Extended() | Noted() | Tagged() | Hidden() | StopRequested():
                 self.requests.add(event.request)
                 self._asked(event)
+
+    def _asked_for(self, event: Event) -> bool:
+        """Return whether an event is the end of a trial that a person stopped, perhaps long after its driver was killed."""
+        return type(event) is Ended and self._record(event).stop_asked is not None
 
     def _asked(self, event: Asked) -> None:
         match event:

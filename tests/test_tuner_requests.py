@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 import recorded
-from sweeps import START, Recorder, by_quality, make_search, make_sweep
+from sweeps import START, Recorder, by_quality, flat_cost, make_search, make_sweep, report
 
 from results.events import (
     Asked,
+    Decided,
     DriverStarted,
     DriverStopped,
     Ended,
+    Event,
     Extended,
     Hidden,
     Launched,
@@ -23,9 +25,11 @@ from results.events import (
     encode,
     stamp,
 )
+from results.history import History
 from results.storage import Storage
 from tuner import requests
 from tuner.errors import UsageError
+from tuner.restore import restore
 from tuner.search import Search
 from tuner.simulate import simulate
 
@@ -253,6 +257,32 @@ def test_what_people_say_between_two_drivers_costs_no_wall_clock() -> None:
     assert search.budget.wall_s(START + 40_000) == 60
     search.record(DriverStarted(at=stamp(START + 50_000), host="host", pid=1, slots=1))
     assert search.budget.wall_s(START + 50_030) == search.history.driven_s(START + 50_030) == 90
+
+
+def killed_while(search: Search, recorder: Recorder) -> list[Event]:
+    """Return the journal of a driver that was killed between a report at a rung and its decision."""
+    assert (job := search.next_job(START)) is not None
+    search.report(report(job, 1, at=stamp(START + 5)), START + 5)
+    assert isinstance(recorder.events[-1], Decided)
+    return recorder.events[:-1]
+
+
+@pytest.mark.parametrize("asked", [None, StopRequested(**signed(), trials=("t00001",))])
+def test_what_follows_for_the_trials_of_a_killed_driver_costs_no_wall_clock(asked: StopRequested | None) -> None:
+    search, recorder = make_search(make_sweep(budget={"wall_clock": 600}))
+    search.record(DriverStarted(at=stamp(START), host="host", pid=1, slots=1))
+    events = killed_while(search, recorder)
+    morning = START + 36_000
+    if asked is not None:
+        events += requests.facts(History.of(events), search.sweep, asked, morning)
+    recorder = Recorder()
+    restored = restore(search.sweep, events, cost=flat_cost, append=recorder, now=morning)
+    restored.record(DriverStarted(at=stamp(morning), host="host", pid=2, slots=1))
+    assert len(recorder.events) == (2 if asked is None else 1)
+    again, _ = make_search(search.sweep, [*events, *recorder.events])
+    for known in (restored, again):
+        assert known.budget.wall_s(morning + 1) == pytest.approx(6.0)
+        assert known.history.driven_s(morning + 1) == pytest.approx(6.0)
 
 
 def test_request_is_obeyed_once_even_if_its_file_outlives_the_driver(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from results.events import (
     Lost,
     Repeated,
     Reported,
+    StopRequested,
     Suggested,
     seconds,
 )
@@ -97,6 +98,7 @@ class Budget:
         self._wall_s = 0.0  # of earlier drivers
         self._started_s: float | None = None
         self._last_at: str | None = None
+        self._stopped: set[str] = set()  # trials that a person stopped, perhaps long after their driver was killed
         self._work: dict[str, Work] = {}
         self._own: dict[str, _Costs] = {}
         self._similar: dict[tuple[int, int], tuple[Work, _Costs]] = {}
@@ -145,7 +147,10 @@ class Budget:
                 self._running.clear()
             case Extended():
                 self.limits = _raised(self.limits, event)
-        if type(event) not in _ASKED:  # what people ask for may come when no driver runs
+            case StopRequested(trials=trials):
+                self._stopped.update(trials)
+        # What people ask for, and what follows from it, may come when no driver runs.
+        if type(event) not in _ASKED and not (type(event) is Ended and event.trial in self._stopped):
             self._last_at = event.at
 
     def wall_s(self, now: float) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Protocol
 
-from results.events import Asked, Decided, Ended, EndStatus, Event, Extended, Launched, Lost, Repeated, Reported, Suggested, Why, stamp
+from results.events import Asked, Decided, Ended, EndStatus, Event, Extended, Launched, Lost, Repeated, Reported, Suggested, Why, seconds, stamp
 from results.history import History, TrialRecord
 from search_spaces.feasible_space import Feasible
 from search_spaces.space import Space
@@ -186,7 +186,12 @@ class Search:
             self.stopped_by = None
 
     def settle(self, now: float) -> None:
-        """Finish what a killed driver had begun to write: a report without its decision, a request or a last loss without its end."""
+        """Finish what a killed driver had begun to write: a report without its decision, a request or a last loss without its end.
+
+        It is dated to that driver's last word: until now none has run.
+        """
+        if self.history.driver is not None:
+            now = seconds(self.history.last_at)
         for record in self.history.trials.values():
             if record.stop_asked is not None and record.ended is None:
                 self.record(requests.stopped(record.trial, record.stop_asked.author, now))
