@@ -23,6 +23,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "promotion": {"asha": ASHA},
     "delayed": {"asha": ASHA | {"delayed": True}},
     "stopping": {"asha": ASHA | {"variant": "stopping"}},
+    "hyperband with patience": {"hyperband": ASHA, "patience": {"epochs": 3, "min_delta": 0.01}},
+    "median": {"median": {"max_epochs": 9, "min_trials": 2}},
 }
 NOBODY_STOPS = {"none": {"max_epochs": 4}}
 

@@ -8,8 +8,10 @@ from sweeps import START, by_quality, flat_cost, make_sweep
 
 from results import journal
 from results.errors import Locked
-from results.events import DriverStopped, SweepStarted
+from results.events import DriverStopped, Extended, SweepStarted, stamp
+from results.history import History
 from results.storage import Storage
+from tuner import requests
 from tuner.errors import UsageError
 from tuner.session import hold, stored
 from tuner.simulate import simulate
@@ -41,6 +43,21 @@ def test_finished_sweep_opens_as_finished_and_is_not_written_to(tmp_path: Path) 
                 simulate(session.search, by_quality(0), num_workers=1, start_s=START)
     assert finished
     assert sum(isinstance(event, DriverStopped) for event in journal.read(storage)) == 1
+
+
+def test_sweep_that_is_extended_while_its_driver_lets_go_has_not_finished(tmp_path: Path) -> None:
+    sweep, storage = make_sweep(trials=2), Storage(tmp_path / "s")
+    with hold(sweep, storage, source=None, cost=flat_cost) as session:
+        session.start(1)
+        simulate(session.search, by_quality(0), num_workers=1, start_s=START)
+        assert session.search.done
+        requests.send(storage, Extended(at=stamp(START), request="late", author="ada", trials=4))
+        session.look_up(START)
+    with hold(sweep, storage, source=None, cost=flat_cost) as session:
+        assert not session.finished
+        session.start(1)
+        simulate(session.search, by_quality(0), num_workers=1, start_s=START)
+    assert len(History.of(journal.read(storage)).trials) == 4
 
 
 def test_another_sweep_under_the_same_name_is_refused_and_the_first_is_kept(tmp_path: Path) -> None:

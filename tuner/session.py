@@ -130,7 +130,8 @@ def hold(
             reason = "failed"
             try:
                 yield session
-                reason = "budget" if search.stopped_by else "finished"
+                # Somebody may have extended the sweep since its last worker came home.
+                reason = "budget" if search.stopped_by else "finished" if search.done else "interrupted"
             except StopAsked:
                 reason = "stopped"
                 raise
