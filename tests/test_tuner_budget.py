@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sweeps import START, Recorder, by_quality, make_search, make_sweep
+from sweeps import START, Recorder, by_quality, make_search, make_sweep, report, started
 
-from results.events import DriverStarted, Launched, Reported, Suggested, stamp
+from results.events import DriverStarted, Extended, Launched, Reported, Suggested, stamp
 from search_spaces.sweep import BudgetOptions
 from trainable.config.cost import ArchitectureCost
 from trainable.config.train import TrainConfig
@@ -205,3 +205,24 @@ def test_what_a_lost_worker_had_begun_is_no_longer_reserved() -> None:
     assert again is not None
     assert again.trial == job.trial
     assert sum(isinstance(event, Launched) for event in recorder.events) == 3
+
+
+def test_epochs_trained_again_are_not_trained_beyond_the_limit_and_the_trial_goes_on_when_it_is_raised() -> None:
+    sweep = make_sweep(trials=1, scheduler={"none": {"max_epochs": 20}}, budget={"epochs": 10}, resources={"checkpoint_epochs": 100})
+    search, recorder = make_search(sweep)
+    job = started(search)
+    for epoch in range(1, 8):
+        search.report(report(job, epoch), START)
+    search.lost(job.trial, job.attempt, "gone", START)
+    again = started(search)
+    assert [search.report(report(again, epoch), START).action for epoch in range(1, 4)] == ["continue", "continue", "pause"]
+    assert search.next_job(START) is None
+    assert search.done
+    assert search.stopped_by == "budget of epochs: 10 of 10 spent"
+    restored, _ = make_search(sweep, recorder.events)
+    for known in (search, restored):
+        assert known.budget.epochs == 10
+        assert known.history.trials["t00001"].status == "paused"
+        known.obey(Extended(at=stamp(START), request="more", author="ada", epochs=40), START)
+        simulate(known, by_quality(3), num_workers=1, start_s=START)
+        assert known.history.trials["t00001"].status == "completed"

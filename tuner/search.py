@@ -130,7 +130,7 @@ class Search:
 
         A report of an older attempt, or one that comes after the decision, changes nothing and its sender is told to stop. So does
         a report that is delivered twice, which is told to continue as before. An epoch that the journal has of an older attempt
-        was trained again after a crash: it is charged, and changes nothing else.
+        was trained again after a crash: it is charged, and changes nothing else, but that the budget may have no room for the next one.
         """
         record = self.history.trials.get(event.trial)
         if record is None or record.attempt != event.attempt or event.trial not in self.history.running:
@@ -140,10 +140,7 @@ class Search:
         if (earlier := record.curve.get(event.epoch)) is not None:
             if earlier.attempt == event.attempt:
                 return CONTINUE
-            again = Repeated(at=event.at, trial=event.trial, attempt=event.attempt, epoch=event.epoch, device_s=event.device_s)
-            self.apply(again)
-            self._append([again], False)
-            return CONTINUE  # a segment ends above every epoch that was reported before it began
+            return self._repeat(event, now)
         if event.epoch != record.epochs + 1:
             raise ValueError(f"{event.trial} reported epoch {event.epoch} after epoch {record.epochs}: a worker skipped an epoch")
         self.apply(event)
@@ -310,6 +307,24 @@ class Search:
             checkpoint_epochs=self.sweep.checkpoint_epochs,
         )
 
+    def _repeat(self, event: Reported, now: float) -> Decision:
+        """Charge an epoch that was trained again. The trial goes on where the budget lets it: no segment ends below what it has reported."""
+        again = Repeated(at=event.at, trial=event.trial, attempt=event.attempt, epoch=event.epoch, device_s=event.device_s)
+        self.apply(again)
+        if (refusal := self.budget.refusal(event.trial, now=now)) is None:
+            self._append([again], False)
+            return CONTINUE
+        decision = self._cut_short(CONTINUE, refusal)
+        decided = _decided(decision, event, now)
+        self.apply(decided)
+        self._append([again, decided], True)
+        return decision
+
+    def _cut_short(self, decision: Decision, refusal: str) -> Decision:
+        """Return the pause that the budget makes of a decision to continue."""
+        self.stopped_by = f"budget of {refusal}"
+        return replace(decision, action="pause", reason=self.stopped_by)
+
     def _judge(self, record: TrialRecord, event: Reported, now: float, *, budgeted: bool = True) -> tuple[Decision, list[Event]]:
         """Return the answer to a report that has been applied, and the facts to journal with it. Remembers nothing."""
         at = stamp(now)
@@ -322,21 +337,24 @@ class Search:
         if budgeted and decision.action == "continue":
             refusal = self.budget.refusal(event.trial, now=now)
             if refusal is not None:
-                self.stopped_by = f"budget of {refusal}"
-                decision = Decision(action="pause", rung_epochs=decision.rung_epochs, cutoff=decision.cutoff, reason=self.stopped_by)
+                decision = self._cut_short(decision, refusal)
         if decision is CONTINUE:
             return decision, []
-        decided = Decided(
-            at=at,
-            trial=event.trial,
-            epoch=event.epoch,
-            rung_epochs=decision.rung_epochs,
-            score=event.score,
-            action=decision.action,
-            cutoff=decision.cutoff,
-            reason=decision.reason,
-        )
+        decided = _decided(decision, event, now)
         return decision, [decided, _stopped(decided, now)] if decision.action == "stop" else [decided]
+
+
+def _decided(decision: Decision, event: Reported, now: float) -> Decided:
+    return Decided(
+        at=stamp(now),
+        trial=event.trial,
+        epoch=event.epoch,
+        rung_epochs=decision.rung_epochs,
+        score=event.score,
+        action=decision.action,
+        cutoff=decision.cutoff,
+        reason=decision.reason,
+    )
 
 
 def _stopped(decided: Decided, now: float) -> Ended:
