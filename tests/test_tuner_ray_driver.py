@@ -65,6 +65,34 @@ main()
 """
 
 
+# The command line, and a person who asks for one trial more at the very moment at which the last one has come home.
+LATE = """
+import time
+from results.events import Extended, stamp
+from tuner import progress, requests
+from tuner.cli.main import main
+
+display = progress.display
+
+def shown(sessions, slots):
+    drawn, (session,) = display(sessions, slots), sessions
+    update, asked = drawn.update, []
+
+    def late(now):
+        update(now)
+        if session.search.done and not asked:
+            asked.append(Extended(at=stamp(now), request="late", author="ada", trials=session.search.num_trials + 1))
+            requests.send(session.storage, asked[0])
+            session.obey_waiting(now)
+
+    drawn.update = late
+    return drawn
+
+progress.display = shown
+main()
+"""
+
+
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-c", "from tuner.cli.main import main; main()", *arguments]
 
@@ -104,6 +132,17 @@ def stable(storage: Storage) -> list[dict[str, Any]]:
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "tiny.yaml").write_text(SWEEP)
     return tmp_path
+
+
+def test_extension_that_comes_after_the_last_trial_came_home_is_trained_by_the_same_driver(folder: Path) -> None:
+    arguments = ("run", "tiny.yaml", "-s", "search.trials=2", "-s", "scheduler={none: {max_epochs: 1}}")
+    done = subprocess.run(
+        [sys.executable, "-c", LATE, *arguments], cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    history = History.of(journal.read(Storage(folder / "runs/tiny")))
+    assert [record.status for record in history.trials.values()] == ["completed"] * 3
+    assert history.finished
 
 
 @pytest.mark.parametrize("workers", [1, 2])

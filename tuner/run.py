@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from results.events import Extended
 from results.history import History
 from results.storage import Storage
 from search_spaces import feasible
@@ -180,14 +181,19 @@ def run_sessions(sessions: Sequence[Session], workplace: Workplace, *, test: boo
             shown.update(now)
 
         started = time.perf_counter()
-        drive(
-            [session.search for session in active],
-            [session.storage for session in active],
-            planned,
-            test=test,
-            on_report=lambda number, trial: active[number].after_report(trial),
-            on_tick=look_up,
-        )
+        extended: list[Extended | None] | None = None
+        # Again where somebody has extended a sweep after its last worker came home: Ray, once told that all is over, asks no more.
+        while extended != (extended := [session.search.history.extended for session in active]):
+            drive(
+                [session.search for session in active],
+                [session.storage for session in active],
+                planned,
+                test=test,
+                on_report=lambda number, trial: active[number].after_report(trial),
+                on_tick=look_up,
+            )
+            if all(session.search.done for session in active):
+                break
         wall_s = time.perf_counter() - started
     reason: Literal["finished", "budget"] = "budget" if any(session.search.stopped_by for session in active) else "finished"
     return Ending(
