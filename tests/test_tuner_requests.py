@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import recorded
-from sweeps import START, Recorder, by_quality, flat_cost, make_search, make_sweep, report
+from sweeps import START, Recorder, by_quality, flat_cost, make_search, make_sweep, report, started
 
 from results.events import (
     Asked,
@@ -261,8 +261,7 @@ def test_what_people_say_between_two_drivers_costs_no_wall_clock() -> None:
 
 def killed_while(search: Search, recorder: Recorder) -> list[Event]:
     """Return the journal of a driver that was killed between a report at a rung and its decision."""
-    assert (job := search.next_job(START)) is not None
-    search.report(report(job, 1, at=stamp(START + 5)), START + 5)
+    search.report(report(started(search), 1, at=stamp(START + 5)), START + 5)
     assert isinstance(recorder.events[-1], Decided)
     return recorder.events[:-1]
 
