@@ -120,6 +120,11 @@ class History:
         """Return the trials that were trained in full."""
         return self._ended["completed"]
 
+    @property
+    def cut_short(self) -> list[TrialRecord]:
+        """Return the trials that were paused in the middle of a segment, as the budget does it."""
+        return [record for record in self.trials.values() if record.status == "paused" and record.epochs < record.until_epoch]
+
     def next_pending(self) -> str | None:
         """Return the first trial that waits to be launched, for the first time or again; None when none does."""
         return min(self._pending, default=None)
@@ -218,10 +223,9 @@ class History:
                     self._known(trial, event).stop_asked = event
 
     def _go_on(self) -> None:
-        """Let trials that were paused in the middle of a segment, as the budget does it, wait to be launched again."""
-        for record in self.trials.values():
-            if record.status == "paused" and record.epochs < record.until_epoch:
-                self._move(record, "pending")
+        """Let trials that the budget has cut short wait to be launched again."""
+        for record in self.cut_short:
+            self._move(record, "pending")
 
     def _suggested(self, event: Suggested) -> None:
         if event.trial in self.trials:

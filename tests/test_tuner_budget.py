@@ -226,3 +226,27 @@ def test_epochs_trained_again_are_not_trained_beyond_the_limit_and_the_trial_goe
         known.obey(Extended(at=stamp(START), request="more", author="ada", epochs=40), START)
         simulate(known, by_quality(3), num_workers=1, start_s=START)
         assert known.history.trials["t00001"].status == "completed"
+
+
+def test_sweep_whose_budget_cut_a_trial_short_has_not_finished_even_if_cheaper_ones_were_trained_since() -> None:
+    batches = [{"batch_size": 256, "lr": 0.1}, {"batch_size": 16, "lr": 0.1}, {"batch_size": 256, "lr": 0.01}]
+    sweep = make_sweep(
+        trials=None,
+        trial={
+            "model": {"family": "resnet", "blocks": [1], "channels": 8},
+            "batch_size": {"choice": [16, 256]},
+            "lr": {"choice": [0.1, 0.01]},
+        },
+        search={"sampler": "listed", "configurations": batches},
+        scheduler={"none": {"max_epochs": 2}},
+        budget={"gpu_hours": 16 / 3600},
+    )
+    search, _ = make_search(sweep)
+    for device_s in (1.0, 8.0, 1.0):
+        job = started(search)
+        for epoch in (1, 2):
+            if search.report(report(job, epoch, device_s=device_s), START).action == "pause":
+                break
+    assert search.next_job(START) is None
+    assert search.history.counts() == {"paused": 1, "completed": 2}
+    assert search.stopped_by == "budget of gpu_hours: 0.00278 of 0.00444444 spent"

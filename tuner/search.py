@@ -123,6 +123,8 @@ class Search:
         """
         job = self._choose(now)
         self._nothing_left = job is None and not self.history.running
+        if self._nothing_left and self.stopped_by is None and (cut_short := self.history.cut_short):
+            self.stopped_by = cut_short[0].reason  # since then there was room for cheaper trials
         return job
 
     def report(self, event: Reported, now: float) -> Decision:
@@ -308,7 +310,7 @@ class Search:
         )
 
     def _repeat(self, event: Reported, now: float) -> Decision:
-        """Charge an epoch that was trained again. The trial goes on where the budget lets it: no segment ends below what it has reported."""
+        """Charge an epoch that was trained again. Only the budget may end a segment there: its own end lies above all that was reported."""
         again = Repeated(at=event.at, trial=event.trial, attempt=event.attempt, epoch=event.epoch, device_s=event.device_s)
         self.apply(again)
         if (refusal := self.budget.refusal(event.trial, now=now)) is None:
