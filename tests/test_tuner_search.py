@@ -187,6 +187,17 @@ def test_trial_that_loses_its_worker_three_times_fails_and_the_sweep_goes_on() -
     assert started(search).trial == "t00002"
 
 
+@pytest.mark.parametrize(("trials", "launched"), [(2, 12), (30, 60)])
+def test_space_of_which_nothing_fits_the_device_ends_the_sweep(trials: int, launched: int) -> None:
+    search, _ = make_search(make_sweep(trials=trials))
+    for _ in range(100):
+        if (job := search.next_job(START)) is None:
+            break
+        search.end(job.trial, job.attempt, "out_of_memory", "the device is full", START)
+    assert search.done
+    assert len(search.history.trials) == launched
+
+
 def test_out_of_memory_is_drawn_again_and_a_failure_is_not() -> None:
     for status, trials in (("out_of_memory", 3), ("failed", 2)):
         search, _ = make_search(make_sweep(trials=2, scheduler=FULL))

@@ -207,11 +207,12 @@ def run_sessions(sessions: Sequence[Session], workplace: Workplace, *, test: boo
 
 def failure(history: History) -> str | None:
     """Return why a search came to nothing, with its commonest reason in full; None where at least one trial has trained or diverged."""
-    reasons = Counter(record.reason for record in history.trials.values() if record.status == "failed")
+    reasons = Counter((record.status, record.reason) for record in history.trials.values() if record.status in ("failed", "out_of_memory"))
     if not history.trials or reasons.total() < len(history.trials):
         return None
-    reason, number = reasons.most_common(1)[0]
-    return f"all {len(history.trials)} trials failed, {number} of them with: {reason}"
+    (status, reason), number = reasons.most_common(1)[0]
+    remedy = "; set constraints.max_memory" if status == "out_of_memory" else ""
+    return f"all {len(history.trials)} trials failed, {number} of them with: {reason}{remedy}"
 
 
 def _connect(resources: ResourceOptions, workplace: Workplace) -> None:

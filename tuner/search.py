@@ -10,7 +10,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Protocol
 
-from results.events import Asked, Decided, Ended, EndStatus, Event, Extended, Launched, Lost, Repeated, Reported, Suggested, Why, seconds, stamp
+from results.events import (
+    Asked,
+    Decided,
+    Ended,
+    EndStatus,
+    Event,
+    Extended,
+    Launched,
+    Lost,
+    Repeated,
+    Reported,
+    Suggested,
+    Why,
+    seconds,
+    stamp,
+)
 from results.history import History, TrialRecord
 from search_spaces.feasible_space import Feasible
 from search_spaces.space import Space
@@ -26,6 +41,10 @@ from tuner.schedulers.rule import Scheduler
 
 # A trial whose worker is lost this often is taken for the cause.
 MAX_LOSSES = 3
+
+# Trials that run out of memory are replaced, but no more of them than trials are asked for, or this many: where little of a space fits the
+# device the sweep would go on for ever. Then the limit to set is `constraints.max_memory`.
+MIN_REPLACED = 10
 
 Append = Callable[[Sequence[Event], bool], None]  # events, and whether they must be on disk before the answer
 Cost = Callable[[TrainConfig], ArchitectureCost]
@@ -101,6 +120,12 @@ class Search:
     def _wanted(self) -> int | None:
         wanted, extended = self.sweep.search.trials, self.history.extended
         return wanted if extended is None or extended.trials is None else max(wanted or 0, extended.trials)
+
+    @property
+    def _all_launched(self) -> bool:
+        if (wanted := self._wanted) is None:
+            return False
+        return self.history.num_counted >= wanted or len(self.history.trials) >= wanted + max(wanted, MIN_REPLACED)
 
     def apply(self, event: Event) -> None:
         """Remember one fact, live or replayed. Nothing is chosen here."""
@@ -253,8 +278,7 @@ class Search:
         A candidate that the budget has no room for waits for more: to pass it over would favour small networks whenever a budget ends,
         and a sweep that is extended would miss it.
         """
-        wanted = self._wanted
-        if self.exhausted or (wanted is not None and self.history.num_counted >= wanted) or self._refused(None, now):
+        if self.exhausted or self._all_launched or self._refused(None, now):
             return None
         if (refusal := self.budget.trials_refusal()) is not None:
             self.stopped_by = self.stopped_by or f"budget of {refusal}"
