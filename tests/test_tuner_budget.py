@@ -250,3 +250,23 @@ def test_sweep_whose_budget_cut_a_trial_short_has_not_finished_even_if_cheaper_o
     assert search.next_job(START) is None
     assert search.history.counts() == {"paused": 1, "completed": 2}
     assert search.stopped_by == "budget of gpu_hours: 0.00278 of 0.00444444 spent"
+
+
+def test_candidate_without_room_in_the_budget_is_proposed_once_and_launched_when_there_is() -> None:
+    asked: list[int] = []
+
+    def counting(config: TrainConfig) -> ArchitectureCost:
+        asked.append(config.batch_size)
+        return cost(config)
+
+    sweep = make_sweep(trials=3, trial=SPACE, scheduler={"none": {"max_epochs": 9}}, budget={"gpu_hours": 20 / 3600})
+    search = restore(sweep, [], cost=counting, append=Recorder(), now=START)
+    jobs = [started(search), started(search)]
+    proposed = len(asked)
+    for epoch in (1, 2, 3):
+        assert search.report(report(jobs[0], epoch, device_s=4.0, at=stamp(START)), START).action == "continue"
+        assert search.next_job(START) is None
+    assert len(asked) == proposed + 1
+    search.obey(Extended(at=stamp(START), request="more", author="ada", gpu_hours=1), START)
+    assert started(search).trial == "t00003"
+    assert len(asked) == proposed + 1

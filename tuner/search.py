@@ -34,7 +34,7 @@ from trainable.config.cost import ArchitectureCost
 from trainable.config.train import TrainConfig
 from tuner import requests
 from tuner.budget import Budget, Work
-from tuner.candidates import Candidates
+from tuner.candidates import Candidate, Candidates
 from tuner.decisions import CONTINUE, Decision, Job, Promotion
 from tuner.samplers.sampler import Propose, num_trials
 from tuner.schedulers.rule import Scheduler
@@ -93,6 +93,7 @@ class Search:
         self._append = append
         self._nothing_left = False
         self._num_in_all = num_trials(sweep, space)
+        self._waiting: Candidate | None = None  # proposed, and without room in the budget: to propose again may take half a second
         self._num_facts = 0
         self._refused_after: int | None = None  # facts known when the budget last refused all there was: until the next one it still does
 
@@ -283,13 +284,15 @@ class Search:
         if (refusal := self.budget.trials_refusal()) is not None:
             self.stopped_by = self.stopped_by or f"budget of {refusal}"
             return None
-        found = self._candidates.next(self.history)
+        found = self._waiting or self._candidates.next(self.history)
         if found is None:
             self.exhausted = True
             return None
         content = found.config.model_dump(mode="json")
         if self._refused(None, now, Work.of(content, found.cost.flops_per_image)):
+            self._waiting = found
             return None
+        self._waiting = None
         trial = f"t{len(self.history.trials) + 1:05d}"
         suggested = Suggested(
             at=stamp(now),
