@@ -6,13 +6,14 @@ import pytest
 from sweeps import START, Recorder, by_quality, make_search, make_sweep
 
 from results import ranking
-from results.events import DriverStarted, stamp
+from results.events import DriverStarted, Extended, stamp
 from results.history import History
 from search_spaces.sweep import Sweep
 from tuner import replay_text
 from tuner.decisions import Job
 from tuner.errors import UsageError
 from tuner.replay import Replay, changed, replay, variants
+from tuner.requests import as_extended
 from tuner.simulate import simulate
 
 ASHA = {"asha": {"min_epochs": 1, "max_epochs": 9, "eta": 3}}
@@ -44,6 +45,20 @@ def test_unchanged_settings_give_what_happened(rule: dict[str, Any]) -> None:
     assert found.device_s == pytest.approx(sum(record.device_s for record in history.trials.values()))
     assert [winner.trial for winner in found.winners] == [ranking.order(history)[0].trial]
     assert found.unknown_trials == []
+
+
+def test_sweep_that_was_extended_is_replayed_as_far_as_it_went() -> None:
+    sweep = make_sweep(trials=6, scheduler=FULL, budget={"epochs": 20, "trials": 4})
+    search, recorder = make_search(sweep, recorder=Recorder())
+    search.record(DriverStarted(at=stamp(START), host="host", pid=1, slots=1))
+    simulate(search, by_quality(4), num_workers=1, start_s=START)
+    search.obey(Extended(at=stamp(START), request="more", author="ada", trials=8, epochs=60), START)
+    simulate(search, by_quality(4), num_workers=1, start_s=START)
+    history = History.of(recorder.events)
+    extended = as_extended(history, sweep)
+    assert (extended.search.trials, extended.budget.trials, extended.budget.epochs) == (8, 8, 60)
+    found = replayed(extended, history, workers=1)
+    assert (found.trials, found.epochs) == (len(history.trials), history.epochs) == (7, 60)
 
 
 @pytest.mark.parametrize("overrides", [["scheduler.asha.eta=2"], ["scheduler.asha.delayed=true"], ["scheduler.asha.min_epochs=3"]])

@@ -146,7 +146,7 @@ class Budget:
                 self._close()
                 self._running.clear()
             case Extended():
-                self.limits = _raised(self.limits, event)
+                self.limits = raised(self.limits, event)
             case StopRequested(trials=trials):
                 self._stopped.update(trials)
         # What people ask for, and what follows from it, may come when no driver runs.
@@ -215,6 +215,14 @@ class Budget:
         self._started_s = None
 
 
+def raised(limits: BudgetOptions, extended: Extended) -> BudgetOptions:
+    """Return the limits with those that a person has raised."""
+    asked = {"epochs": extended.epochs, "gpu_hours": extended.gpu_hours, "wall_clock": extended.wall_clock_s}
+    if limits.trials is not None and extended.trials is not None:
+        asked["trials"] = max(limits.trials, extended.trials)
+    return limits.model_copy(update={name: value for name, value in asked.items() if value is not None})
+
+
 def _longest(costs: _Costs) -> EpochCost:
     return EpochCost(max(device_s for device_s, _ in costs), max(wall_s for _, wall_s in costs))
 
@@ -227,11 +235,3 @@ def _device_s(predicted: EpochCost | None, since: str | None, now: float) -> flo
 
 def _distance(one: Work, other: Work) -> float:
     return abs(math.log2(one.operations / other.operations)) + abs(math.log2(one.batch_size / other.batch_size))
-
-
-def _raised(limits: BudgetOptions, extended: Extended) -> BudgetOptions:
-    """Return the limits with those that a person has raised."""
-    asked = {"epochs": extended.epochs, "gpu_hours": extended.gpu_hours, "wall_clock": extended.wall_clock_s}
-    if limits.trials is not None and extended.trials is not None:
-        asked["trials"] = max(limits.trials, extended.trials)
-    return limits.model_copy(update={name: value for name, value in asked.items() if value is not None})

@@ -156,7 +156,11 @@ def variants(sweep: Sweep, *, workers: int) -> list[tuple[str, list[str]]]:
         rows.append((f"{sweep.search.trials // 2} trials", [f"search.trials={sweep.search.trials // 2}"]))
     if sweep.scheduler.none is None:
         rows.append(("no early stopping", [f"scheduler={{none: {{max_epochs: {sweep.max_epochs}}}}}"]))
-    rows += [(f"{count} workers", [f"resources.workers={count}"]) for count in (1, 2 * workers, 8 * workers) if count != workers]
+    rows += [
+        (f"{count} worker{'s' if count != 1 else ''}", [f"resources.workers={count}"])
+        for count in (1, 2 * workers, 8 * workers)
+        if count != workers
+    ]
     return rows
 
 

@@ -52,4 +52,5 @@ def _unknown(row: Replay) -> str:
     if not row.unknown_trials:
         return ""
     number = len(row.unknown_trials)
-    return f"{row.unknown_epochs_high} epochs of {number} trial{'s' if number > 1 else ''}"
+    epochs = row.unknown_epochs_high
+    return f"{epochs} epoch{'s' if epochs > 1 else ''} of {number} trial{'s' if number > 1 else ''}"

@@ -20,6 +20,7 @@ from results.history import LIMITS, History, TrialRecord
 from results.storage import REQUESTS, Storage
 from search_spaces.space import Space
 from search_spaces.sweep import Sweep
+from tuner.budget import raised
 from tuner.errors import UsageError
 from tuner.samplers.sampler import num_trials
 
@@ -144,6 +145,14 @@ def limits(history: History, sweep: Sweep) -> dict[str, float | None]:
         "wall_clock_s": sweep.budget.wall_clock_s,
     }
     return {name: (known and getattr(known, name)) or value for name, value in first.items()}
+
+
+def as_extended(history: History, sweep: Sweep) -> Sweep:
+    """Return the sweep with the limits that people have made of those of its file."""
+    if (known := history.extended) is None:
+        return sweep
+    search = sweep.search if known.trials is None else sweep.search.model_copy(update={"trials": history.num_trials})
+    return sweep.model_copy(update={"search": search, "budget": raised(sweep.budget, known)})
 
 
 def extension(history: History, sweep: Sweep, asked: dict[str, str | float | None], *, author: str, now: float) -> Extended:

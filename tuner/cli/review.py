@@ -206,13 +206,13 @@ def replay(
     from results.history import History
     from results.storage import find_sweep
     from tuner import replay as replaying
-    from tuner import replay_text
+    from tuner import replay_text, requests
     from tuner.session import stored
 
     place = find_sweep(sweep, storage)
-    loaded = stored(place)
     events = list(journal.read(place))
     history = History.of(events)
+    loaded = requests.as_extended(history, stored(place))
     slots = [event.slots for event in events if isinstance(event, DriverStarted)] or [1]
     rows = [("as it ran", []), (", ".join(overrides), overrides)] if overrides else replaying.variants(loaded, workers=slots[-1])
     found = []
