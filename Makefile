@@ -29,7 +29,8 @@ quickstart: $(VENV)/.installed  ## install, run the digits sweep, show its leade
 install: $(VENV)/.installed-dev  ## install into .venv what development needs
 
 test: $(VENV)/.installed-dev  ## run every test
-	$(BIN)/pytest
+	$(BIN)/pytest --quiet --numprocesses 2 -m '$(FAST)'
+	$(BIN)/pytest -m 'not ($(FAST))'
 
 soak: $(VENV)/.installed-dev  ## kill a sweep's driver fifty times through Ray, with one worker and with two (half an hour or more)
 	PYTHONPATH=$(CURDIR) $(BIN)/python tests/soak.py --kills 50 --workers 1
@@ -40,7 +41,7 @@ check: $(VENV)/.installed-dev  ## format, lint, types, arrows and the fast tests
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest --quiet -m '$(FAST)'
+	$(BIN)/pytest --quiet --numprocesses 2 -m '$(FAST)'
 
 bench: $(VENV)/.installed-dev  ## measure what is claimed about speed (replay needs tables)
 	@set -e; for program in $(filter-out replay,$(basename $(notdir $(shell grep -l __main__ benchmarks/*.py)))); do \

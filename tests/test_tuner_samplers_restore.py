@@ -72,7 +72,7 @@ def facts(events: Sequence[Event]) -> list[object]:
     return kept
 
 
-@pytest.mark.parametrize("name", sorted(SWEEPS))
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name == "model" else ()) for name in sorted(SWEEPS)])
 def test_sweep_cut_after_any_event_proposes_what_the_undisturbed_one_proposed(name: str) -> None:
     sweep = sweep_of(**SWEEPS[name])
     undisturbed = run_to_end(sweep)
