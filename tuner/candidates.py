@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from results.history import History
 from search_spaces.domains import Value
 from search_spaces.feasible_space import Feasible
+from search_spaces.sweep import ENDLESS, LEARNING
 from trainable.config.cost import ArchitectureCost
 from trainable.config.train import TrainConfig
 from trainable.errors import ModelError
@@ -22,8 +23,7 @@ MAX_REPEATS = 20
 
 # Samplers whose candidates are drawn anew where they break a limit; those that learn take the nearest that breaks none. All others
 # mean the very points that they propose.
-DRAWN = ("random", "sobol", "halton")
-LEARNED = ("tpe", "gp", "model")
+DRAWN = ENDLESS - LEARNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Candidates:
             if suggestion is None:
                 return None
             rng = random.Random(f"{self._seed}/{draw}/instead")
-            movable = suggestion.source in (*DRAWN, *LEARNED)
+            movable = suggestion.source in ENDLESS
             try:
                 values = self._within_limits(suggestion, rng, rejected)
                 if values is None and movable:
@@ -100,7 +100,7 @@ class Candidates:
         rejected[broken] += 1
         if suggestion.source in DRAWN:
             return self._feasible.mended(suggestion.values, rng)
-        return self._feasible.nearest(suggestion.values, rng) if suggestion.source in LEARNED else None
+        return self._feasible.nearest(suggestion.values, rng) if suggestion.source in LEARNING else None
 
     def _left(self, history: History, rng: random.Random) -> dict[str, Value] | None:
         """Draw from what is no trial yet; empty when nothing is left, None where that cannot be listed."""
