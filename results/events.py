@@ -229,6 +229,7 @@ class Extended:
         epochs: Epochs that may be trained from now on, in all.
         gpu_hours: Hours of workers' time that may be spent from now on, in all.
         wall_clock_s: Seconds that the search may take from now on, in all.
+        more: Limits that are not totals but so much more than whatever they are when the request is obeyed; empty in the journal.
     """
 
     at: str
@@ -238,6 +239,7 @@ class Extended:
     epochs: int | None = None
     gpu_hours: float | None = None
     wall_clock_s: float | None = None
+    more: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

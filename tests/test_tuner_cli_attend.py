@@ -105,7 +105,7 @@ def test_hidden_trials_are_not_promoted_unless_they_are_named(storage: Storage) 
 
 
 def test_extending_a_sweep_that_has_ended_makes_resume_go_on(storage: Storage) -> None:
-    assert call("extend", "test", "--trials", "+4").splitlines() == ["extended test to 10 trials", "next: shortlist resume test"]
+    assert call("extend", "test", "--trials", "+4").splitlines() == ["extended test by 4 trials", "next: shortlist resume test"]
     assert "next: shortlist resume test" in call("status", "test")
     assert json.loads(call("status", "test", "-o", "json"))["state"] == "extended"
     with hold(make_sweep(trials=6), storage, source=None, cost=flat_cost) as session:

@@ -105,7 +105,7 @@ def test_stopped_trial_frees_its_worker_and_an_extension_is_trained_in_the_same_
     )  # fmt: skip
     storage = Storage(folder / "runs" / "tiny")
     wait_for(storage, launched(1), process)
-    assert "extended tiny to 3 trials" in call(folder, "extend", "tiny", "--trials", "+1").stdout
+    assert "extended tiny by 1 trials" in call(folder, "extend", "tiny", "--trials", "+1").stdout
     call(folder, "note", "tiny", "1", "far too slow")
     assert call(folder, "stop", "tiny", "1").stdout == "stopped t00001\n"
     output = process.communicate(timeout=240)[0]

@@ -235,11 +235,8 @@ def test_amounts_are_new_totals_or_so_many_more() -> None:
     def asked(**limits: str) -> Extended:
         return requests.extension(search.history, sweep, dict(limits), author="ada", now=START)
 
-    first = asked(epochs="+5", gpu_hours="2", wall_clock_s="+1800.0")
-    assert (first.trials, first.epochs, first.gpu_hours, first.wall_clock_s) == (None, 15, 2.0, 5400.0)
-    search.obey(first, START)
+    search.obey(asked(epochs="+5", gpu_hours="2", wall_clock_s="+1800.0"), START)
     assert (search.budget.limits.epochs, search.budget.limits.gpu_hours, search.budget.limits.wall_clock_s) == (15, 2.0, 5400.0)
-    assert asked(epochs="+5").epochs == 20
     for wrong in ("x", "+", "-3", "0", "nan", "+0"):
         with pytest.raises(UsageError, match="must be a number > 0"):
             asked(epochs=wrong)
@@ -247,6 +244,17 @@ def test_amounts_are_new_totals_or_so_many_more() -> None:
         asked(trials="7.5")
     with pytest.raises(UsageError, match="nothing to extend: name at least one"):
         asked()
+
+
+def test_two_who_ask_for_more_at_once_are_both_given_it() -> None:
+    sweep = make_sweep(trials=4)
+    search, recorder = make_search(sweep)
+    search.record(DriverStarted(at=stamp(START), host="host", pid=1, slots=1))
+    both = [requests.extension(search.history, sweep, {"trials": more}, author="ada", now=START) for more in ("+3", "+2")]
+    for request in both:
+        search.obey(request, START)
+    assert search.num_trials == 9
+    assert [(event.trials, event.more) for event in recorder.events if isinstance(event, Extended)] == [(7, ()), (9, ())]
 
 
 def test_what_people_say_between_two_drivers_costs_no_wall_clock() -> None:

@@ -112,6 +112,8 @@ def facts(history: History, sweep: Sweep, asked: Asked, now: float) -> list[Even
     """
     for trial in _trials(asked):
         _known(history, sweep, trial)
+    if isinstance(asked, Extended):
+        asked = _totals(history, sweep, asked)
     found: list[Event] = [replace(asked, at=stamp(now))]
     match asked:
         case Extended():
@@ -161,44 +163,42 @@ def extension(history: History, sweep: Sweep, asked: dict[str, str | float | Non
     Args:
         history: The sweep so far.
         sweep: What is searched.
-        asked: Limit (of `results.history.LIMITS`) -> the new total, or text such as `+50` for so much more than now; None leaves it.
+        asked: Limit (of `results.history.LIMITS`) -> the new total, or text such as `+50` for so much more; None leaves it.
         author: Who asks.
         now: Seconds since 1970.
 
     Raises:
         UsageError: A figure is none, or a limit that the sweep does not have was to be raised by some amount.
     """
-    present = limits(history, sweep)
-    totals: dict[str, float] = {}
+    numbers: dict[str, float] = {}
+    more = tuple(name for name in LIMITS if isinstance(value := asked.get(name), str) and value.startswith("+"))
     for name in LIMITS:
         value = asked.get(name)
         if value is None:
             continue
-        words, option = _WORDS[name]
-        more = isinstance(value, str) and value.startswith("+")
+        option = _WORDS[name][1]
         try:
-            number = _POSITIVE.validate_python(value[1:] if isinstance(value, str) and more else value)
+            numbers[name] = _POSITIVE.validate_python(str(value)[1:] if name in more else value)
         except ValidationError as error:
             raise UsageError(f"{option}: {value}, must be a number > 0, or + and a number for so much more") from error
-        before = present[name]
-        if before is None:
-            raise UsageError(f"{option}: {sweep.name} has no limit of {words}, there is nothing to extend")
-        totals[name] = before + number if more else number
-    if not totals:
+    if not numbers:
         raise UsageError(f"nothing to extend: name at least one of {', '.join(option for _, option in _WORDS.values())}")
     for name in ("trials", "epochs"):
-        if totals.get(name, 0) % 1:
-            raise UsageError(f"{_WORDS[name][1]}: {totals[name]:g}, must be a whole number")
-    whole = {name: int(totals[name]) for name in ("trials", "epochs") if name in totals}
-    return Extended(
+        if numbers.get(name, 0) % 1:
+            raise UsageError(f"{_WORDS[name][1]}: {numbers[name]:g}, must be a whole number")
+    whole = {name: int(numbers[name]) for name in ("trials", "epochs") if name in numbers}
+    request = Extended(
         at=stamp(now),
         request=new_id(now),
         author=author,
         trials=whole.get("trials"),
         epochs=whole.get("epochs"),
-        gpu_hours=totals.get("gpu_hours"),
-        wall_clock_s=totals.get("wall_clock_s"),
+        gpu_hours=numbers.get("gpu_hours"),
+        wall_clock_s=numbers.get("wall_clock_s"),
+        more=more,
     )
+    _totals(history, sweep, request)  # refuses what has no limit to begin with
+    return request
 
 
 def _read(path: Path) -> Asked:
@@ -243,6 +243,25 @@ def _running_on(history: History, trial: str) -> str:
         reason = f" ({record.reason})" if record.reason else ""
         raise UsageError(f"{trial} is {record.status.replace('_', ' ')} already{reason}, there is nothing to stop")
     return trial
+
+
+def _totals(history: History, sweep: Sweep, asked: Extended) -> Extended:
+    """Return the request with totals in the place of what is so much more than now: two that cross both count.
+
+    Raises:
+        UsageError: A limit that is named is not there.
+    """
+    present = limits(history, sweep)
+    totals: dict[str, float] = {}
+    for name in LIMITS:
+        words, option = _WORDS[name]
+        if (number := getattr(asked, name)) is None:
+            continue
+        if (before := present[name]) is None:
+            raise UsageError(f"{option}: {sweep.name} has no limit of {words}, there is nothing to extend")
+        if name in asked.more:
+            totals[name] = before + number
+    return replace(asked, **totals, more=())  # type: ignore[arg-type]  # mypy does not see which limit has which type
 
 
 def _check_limits(history: History, sweep: Sweep, asked: Extended) -> None:

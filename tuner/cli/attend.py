@@ -88,9 +88,13 @@ def extend(
     history, loaded = History.of(journal.read(place)), stored(place)
     wanted = {"trials": trials, "epochs": epochs, "gpu_hours": gpu_hours, "wall_clock_s": _duration(wall_clock)}
     asked = requests.extension(history, loaded, wanted, author=_author(), now=time.time())
-    reached = {"trials": asked.trials, "epochs": asked.epochs, "GPU hours": asked.gpu_hours, "seconds": asked.wall_clock_s}
-    said = ", ".join(f"{value:,g} {words}" for words, value in reached.items() if value is not None)
-    at_work = _ask(place, asked, f"extended {sweep} to {said}")
+    words = {"trials": "trials", "epochs": "epochs", "gpu_hours": "GPU hours", "wall_clock_s": "seconds"}
+    said = ", ".join(
+        f"{'by' if name in asked.more else 'to'} {value:,g} {unit}"
+        for name, unit in words.items()
+        if (value := getattr(asked, name)) is not None
+    )
+    at_work = _ask(place, asked, f"extended {sweep} {said}")
     if not at_work:
         print(f"next: shortlist resume {sweep}")
 
