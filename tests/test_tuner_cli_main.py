@@ -148,7 +148,7 @@ def test_replay_shows_a_table_of_settings_and_refuses_what_has_no_curves(tmp_pat
     assert shown.returncode == 0, shown.stderr
     assert "eta 2" in shown.stdout
     found = json.loads(call("replay", "test", "-s", "scheduler.asha.eta=2", "-o", "json", cwd=tmp_path).stdout)
-    assert found[0]["setting"] == "as it ran"
+    assert found[0]["setting"] == "as it was set"
     assert found[1]["setting"] == "scheduler.asha.eta=2"
     refused = call("replay", "test", "-s", "scheduler.asha.max_epochs=81", cwd=tmp_path)
     assert refused.returncode == 2

@@ -64,7 +64,7 @@ class Replay:
     """One setting's outcomes; low and high are the least and the most of them.
 
     Attributes:
-        setting: What was changed, in words; `as it ran` for nothing.
+        setting: What was changed, in words; `as it was set` for nothing.
         trials: Trials launched.
         epochs: Epochs trained, in the outcome in which every unknown score is the worst.
         epochs_low: The least.
@@ -138,7 +138,7 @@ def changed(sweep: Sweep, overrides: Sequence[str], *, num_recorded: int) -> Swe
 
 def variants(sweep: Sweep, *, workers: int) -> list[tuple[str, list[str]]]:
     """Return the settings that are compared where none was named: words, and the overrides that make them."""
-    rows: list[tuple[str, list[str]]] = [("as it ran", [])]
+    rows: list[tuple[str, list[str]]] = [("as it was set", [])]
     if (asha := sweep.scheduler.asha) is not None:
         other = "stopping" if asha.variant == "promotion" else "promotion"
         rows += [(f"eta {eta}", [f"scheduler.asha.eta={eta}"]) for eta in (2, 3, 4) if eta != asha.eta]

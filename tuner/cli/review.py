@@ -214,7 +214,7 @@ def replay(
     history = History.of(events)
     loaded = requests.as_extended(history, stored(place))
     slots = [event.slots for event in events if isinstance(event, DriverStarted)] or [1]
-    rows = [("as it ran", []), (", ".join(overrides), overrides)] if overrides else replaying.variants(loaded, workers=slots[-1])
+    rows = [("as it was set", []), (", ".join(overrides), overrides)] if overrides else replaying.variants(loaded, workers=slots[-1])
     found = []
     for words, changes in rows:
         options = replaying.changed(loaded, changes, num_recorded=len(history.trials))
