@@ -19,6 +19,24 @@ from results.storage import Storage
 
 pytestmark = pytest.mark.ray
 
+# What nobody can foresee before the first trial.
+FAILS_IN_TRAINING = """
+import torch
+
+class Net(torch.nn.Module):
+    def __init__(self, in_channels, num_classes):
+        super().__init__()
+        self.head = torch.nn.Linear(in_channels * 64, num_classes)
+
+    def forward(self, images):
+        if self.training and images.device.type != "meta":
+            raise RuntimeError("no gradient today")
+        return self.head(images.flatten(1))
+
+def make(in_channels, num_classes):
+    return Net(in_channels, num_classes)
+"""
+
 SWEEP = """
 version: 1
 name: tiny
@@ -311,8 +329,10 @@ def test_diverging_trial_is_journaled_with_its_reason_and_the_others_go_on(folde
 
 
 def test_sweep_in_which_every_trial_fails_ends_with_code_one_and_the_reason(folder: Path) -> None:
-    done = call(folder, "run", "tiny.yaml", "-s", "trial.batch_size=4096", "-s", "search.trials=2", expected=1)
-    assert "all 2 trials failed, 2 of them with: batch_size: 4096, must be at most the 600 training images" in done.stderr
+    (folder / "nets.py").write_text(FAILS_IN_TRAINING)
+    done = call(folder, "run", "tiny.yaml", "-s", "trial.model={builder: 'nets:make'}", "-s", "search.trials=2", expected=1)
+    assert "all 2 trials failed, 2 of them with: " in done.stderr
+    assert "no gradient today" in done.stderr
 
 
 def test_trial_whose_checkpoint_is_gone_starts_again_and_ends_the_same(folder: Path) -> None:
