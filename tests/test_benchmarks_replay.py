@@ -166,7 +166,7 @@ def test_the_record_has_the_form_that_is_asked_for(tmp_path: Path, capsys: pytes
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["absent.parquet"], "absent.parquet: no such file"),
+        (["absent.parquet", "--methods", "random"], "absent.parquet: no such file"),
         (["absent.parquet", "--methods", "random,hope"], "hope: no such method; there are random, ray-asha"),
         (["absent.parquet", "--repeats", "1"], "--repeats: 1, must be >= 2"),
         (["absent.parquet", "--budget", "10"], "--budget: 10.0, must be >= 40"),
