@@ -92,7 +92,7 @@ def _without_downloads() -> None:
     """Let ASHA-CQR be imported where huggingface_hub is not installed: a package on the way downloads benchmark data with it."""
     if "huggingface_hub" not in sys.modules and importlib.util.find_spec("huggingface_hub") is None:
         absent = types.ModuleType("huggingface_hub")
-        absent.snapshot_download = None  # type: ignore[attr-defined]
+        absent.snapshot_download = None  # type: ignore[attr-defined]  # a module made here
         sys.modules["huggingface_hub"] = absent
 
 
@@ -106,7 +106,7 @@ def _unit_rows(table: CurveTable) -> list[dict[str, Any]]:
             if isinstance(domain, Choice):
                 row[parameter.path] = str(domain.options[0].name if value is None else value)
             else:
-                row[parameter.path] = 0.5 if value is None else domain.unit(value)  # type: ignore[arg-type]
+                row[parameter.path] = 0.5 if value is None else domain.unit(value)  # type: ignore[arg-type]  # a value is of its domain
         rows.append(row)
     return rows
 

@@ -158,7 +158,7 @@ def measure(channels: int, batch_size: int, repeats: int, device: torch.device) 
         with watched(training, shares):
             ours_s = seconds(training.train_epoch)
         with tempfile.TemporaryDirectory() as folder:
-            saving_s = seconds(lambda folder=folder: training.save(Path(folder) / "checkpoint"))  # type: ignore[misc]
+            saving_s = seconds(lambda folder=folder: training.save(Path(folder) / "checkpoint"))  # type: ignore[misc]  # mypy infers no defaults of lambdas
         if number == 0:
             continue
         # A fresh process each time: how often glibc gives memory back differs from one to the next, and its speed with it.

@@ -125,7 +125,7 @@ class Feasible:
             draws = [drawn for _ in range(NEAR if not part.slow else 1) if (drawn := part.sample(rng)) is not None]
             if not draws:
                 return None
-            found |= min(draws, key=lambda drawn, own=own: self._distance(own, drawn))  # type: ignore[misc]
+            found |= min(draws, key=lambda drawn, own=own: self._distance(own, drawn))  # type: ignore[misc]  # as for all lambdas with defaults
         return self._ordered(found)
 
     def all(self) -> tuple[Values, ...] | None:

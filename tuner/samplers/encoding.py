@@ -58,7 +58,7 @@ class Encoding:
             elif isinstance(setting.domain, Choice):
                 point += [OPTION * (applies and same(option.name, value)) for option in setting.domain.options]
             else:
-                point += [setting.domain.unit(value), 1.0] if applies else [0.5, 0.0]  # type: ignore[arg-type]
+                point += [setting.domain.unit(value), 1.0] if applies else [0.5, 0.0]  # type: ignore[arg-type]  # a value is of its domain
         return np.array(point)
 
 
@@ -83,10 +83,10 @@ def _scale(parameter: Parameter) -> dict[Value, float] | None:
     if not isinstance(parameter.domain, Choice):
         return None
     options = [option.name for option in parameter.domain.options]
-    numbers = sorted({float(option) for option in options if is_number(option)})  # type: ignore[arg-type]
+    numbers = sorted({float(option) for option in options if is_number(option)})  # type: ignore[arg-type]  # is_number narrows nothing
     if len(numbers) < max(2, len(options)):
         return None
     places = np.log(numbers) if logarithmic(numbers) else np.array(numbers)
     unit = (places - places[0]) / (places[-1] - places[0])
     place = dict(zip(numbers, unit.tolist(), strict=True))
-    return {option: place[float(option)] for option in options}  # type: ignore[arg-type]
+    return {option: place[float(option)] for option in options}  # type: ignore[arg-type]  # all are numbers here
