@@ -294,7 +294,7 @@ def test_signal_closes_the_journal_and_says_how_to_go_on(folder: Path, number: s
     process.send_signal(number)
     output = process.communicate(timeout=60)[0]
     assert process.returncode == 130, output
-    assert "shortlist resume" in output.splitlines()[-1]
+    assert output.splitlines()[-1] == "interrupted; everything so far is kept, go on with: shortlist resume tiny"
     assert "Traceback" not in output
     last = list(journal.read(storage))[-1]
     assert isinstance(last, DriverStopped)

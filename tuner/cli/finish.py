@@ -71,7 +71,7 @@ def promote(
         try:
             made = finals.promote(loaded, place, history, records, options, resources=loaded.resources, workplace=workplace)
         except KeyboardInterrupt as asked:
-            typer.echo(f"{asked or 'interrupted'}; everything so far is kept, the same command goes on", err=True)
+            typer.echo(f"{str(asked) or 'interrupted'}; everything so far is kept, the same command goes on", err=True)
             leave()
     if output is Format.json:
         print(json.dumps([{"folder": str(final.storage.root), **final.metrics} for final in made], indent=2))

@@ -116,7 +116,7 @@ def _search(
                 made = finals.promote(sweep, place, history, records, sweep.final, resources=sweep.resources, workplace=workplace)
         except KeyboardInterrupt as asked:
             begun = f"everything so far is kept, go on with: shortlist resume {review.spoken(place)}"
-            typer.echo(f"{asked or 'interrupted'}; {begun if place.exists('sweep.json') else 'nothing was started'}", err=True)
+            typer.echo(f"{str(asked) or 'interrupted'}; {begun if place.exists('sweep.json') else 'nothing was started'}", err=True)
             leave()
     if ending.reason == "nothing to do":
         typer.echo(f"{sweep.name} had ended already, nothing was trained")
