@@ -1,8 +1,7 @@
 """Batch sizes against the images that there are: known once the data is decoded, refused before the first trial."""
 
-from search_spaces.domains import Choice
 from search_spaces.errors import KeyPath, Problem
-from search_spaces.settings import Constant, Setting
+from search_spaces.settings import highest
 from search_spaces.space import Space
 from search_spaces.sweep import Sweep
 from trainable.config.train import TrainConfig
@@ -18,18 +17,10 @@ def oversized(sweep: Sweep, num_train: int) -> list[Problem]:
         sweep: The sweep.
         num_train: Images to train on, >= 1.
     """
-    largest = [(setting.place, _largest(setting)) for setting in Space.parse(sweep.trial).settings if setting.path == PATH]
+    largest = [(setting.place, highest(setting)) for setting in Space.parse(sweep.trial).settings if setting.path == PATH]
     default: int = TrainConfig.model_fields[PATH].default
     return [
         Problem(place, f"{size:,.0f}", f"must be <= {num_train:,}, the number of training images; lower it or train on more")
         for place, size in largest or [(NOT_SAID, default)]
         if size > num_train
     ]
-
-
-def _largest(setting: Setting) -> float:
-    if isinstance(setting, Constant):
-        return float(setting.value)
-    if isinstance(setting.domain, Choice):
-        return max(float(option.content) for option in setting.domain.options)
-    return setting.domain.high

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search_spaces.conditions import Condition
-from search_spaces.domains import Domain, option_name, same
+from search_spaces.domains import Choice, Domain, option_name, same
 from search_spaces.errors import KeyPath
 
 
@@ -47,3 +47,12 @@ class Constant:
 
 
 Setting = Parameter | Constant
+
+
+def highest(setting: Setting) -> float:
+    """Return the largest value of a numeric setting, its bound included."""
+    if isinstance(setting, Constant):
+        return float(setting.value)
+    if isinstance(setting.domain, Choice):
+        return max(float(option.content) for option in setting.domain.options)
+    return setting.domain.high

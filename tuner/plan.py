@@ -13,7 +13,7 @@ from results.events import DriverStarted, stamp
 from search_spaces import feasible
 from search_spaces.errors import Locate
 from search_spaces.space import Space
-from search_spaces.sweep import LEARNING, BudgetOptions, SearchOptions, Sweep
+from search_spaces.sweep import LEARNING, BudgetOptions, RunAllOptions, SearchOptions, Sweep
 from trainable.config.train import TrainConfig
 from tuner.decisions import Job
 from tuner.restore import restore
@@ -192,8 +192,14 @@ def likely(sweep: Sweep, cost: Cost, *, workers: int) -> list[tuple[Candidate, f
 def _outcomes(sweep: Sweep, cost: Cost, workers: int, speed: Speed | None) -> list[tuple[Search, Trace]]:
     """Return the sweep's ends under several orders of scores."""
     first = _simulated(sweep, cost, workers, speed, 0)
-    repeats = 1 if first[0].num_trials > MANY_TRIALS else SIMULATIONS
+    repeats = 1 if first[0].num_trials > MANY_TRIALS or not _scores_matter(sweep, speed) else SIMULATIONS
     return [first, *(_simulated(sweep, cost, workers, speed, repeat) for repeat in range(1, repeats))]
+
+
+def _scores_matter(sweep: Sweep, speed: Speed | None) -> bool:
+    """Return whether other scores could change what is expected: not where all is trained in full, unless they choose what is slow."""
+    stops = not isinstance(sweep.scheduler.rule, RunAllOptions) or sweep.scheduler.patience is not None
+    return stops or (speed is not None and sweep.search.sampler in LEARNING)
 
 
 def _simulated(sweep: Sweep, cost: Cost, workers: int, speed: Speed | None, repeat: int) -> tuple[Search, Trace]:

@@ -21,6 +21,9 @@ def run(
     overrides: Overrides = None,
     storage: Runs = Path("runs"),
     address: Address = "local",
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="Try it at toy size first: four trials of a few images and epochs, as NAME-smoke.")
+    ] = False,
 ) -> None:
     """Search: train candidates, drop the weak ones early.
 
@@ -32,12 +35,14 @@ def run(
     from search_spaces.load import load, places
     from tuner import shipping, slots
     from tuner.samplers import transfer
+    from tuner.smoke import small
 
-    loaded, code = shipping.packed(load(sweep, overrides or ()), sweep.parent)
+    read = load(sweep, overrides or ())
+    loaded, code = shipping.packed(small(read) if smoke else read, sweep.parent)
     if loaded.final is not None:
         shipping.refuse_strangers(code)
     stored_at = Storage(storage / loaded.name)
-    remarks = warnings(loaded)
+    remarks = [] if smoke else warnings(loaded)
     if not stored_at.exists("sweep.json"):  # else what earlier sweeps said lies there, and counts
         loaded, said = transfer.frozen(loaded, storage)
         remarks += said
