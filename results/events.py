@@ -125,6 +125,7 @@ class Reported:
         score: The objective at this epoch; None where it is missing or not finite.
         checkpoint: Folder of the checkpoint written after this epoch, relative to the sweep; None where none was.
         worker: `host:pid` of the worker process.
+        step_losses: Mean training loss of each batch of the epoch, in nats, where the sweep records steps; left out elsewhere.
     """
 
     at: str
@@ -144,6 +145,7 @@ class Reported:
     device_s: float
     images_per_s: float
     peak_memory_bytes: int
+    step_losses: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,7 +336,10 @@ def seconds(at: str) -> float:
 def encode(event: Event) -> dict[str, Any]:
     """Return the event as a JSON object whose first key, `event`, names its kind."""
     kind = type(event).__name__
-    return {"event": kind} | {name: getattr(event, name) for name in _fields(kind)}
+    encoded = {"event": kind} | {name: getattr(event, name) for name in _fields(kind)}
+    if encoded.get("step_losses", ()) is None:
+        del encoded["step_losses"]  # one line an epoch: what few sweeps record costs the others nothing
+    return encoded
 
 
 def decode(line: Mapping[str, Any]) -> Event:

@@ -8,7 +8,7 @@ import typing
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from results import curves, derived, journal, leaderboard, lock
+from results import curves, derived, journal, leaderboard, lock, steps
 from results.columns import COLUMNS, CURVE_COLUMNS, Column
 from results.events import JOURNAL_VERSION, KINDS
 from results.storage import REQUESTS
@@ -40,6 +40,7 @@ _FILES = {
     f"{journal.FOLDER}/00000001.jsonl …": "what happened, one event a line: the truth",
     leaderboard.NAME: "one row per trial, best first; derived from the journal",
     curves.NAME: "one row per trial and epoch; derived from the journal",
+    steps.NAME: "one row per batch trained, where the sweep says `record: steps`; derived from the journal",
     "code/": "the modules of the user's own network, as they were when the sweep began",
     "trials/<trial>/": "checkpoints and logs",
     "finals/<final>/": "promoted models; each final is a sweep of its own, stored the same way",
@@ -82,7 +83,13 @@ def _page() -> Iterable[str]:
     yield f"## {curves.NAME}\n"
     yield f"Schema version {curves.SCHEMA_VERSION}. One row per trial and epoch, sorted by both; the first report of an epoch counts.\n"
     yield _columns(CURVE_COLUMNS)
-    yield "## Footer of both files\n"
+    yield f"## {steps.NAME}\n"
+    yield f"Schema version {steps.SCHEMA_VERSION}. One row per batch, sorted by trial and step; only of sweeps that say `record: steps`.\n"
+    yield _table(
+        ["column", "type", "unit", "meaning"],
+        [(f"`{name}`", str(kind), unit, meaning) for name, (kind, unit, meaning) in steps.COLUMNS.items()],
+    )
+    yield "## Footer of these files\n"
     yield "Key-value metadata of the Parquet footer; each column carries its `unit` and `meaning` besides.\n"
     yield _table(["key", "meaning"], [(f"`{key}`", meaning) for key, meaning in derived.METADATA.items()])
     yield f"## {journal.FOLDER}/\n"

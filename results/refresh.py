@@ -1,10 +1,10 @@
-"""Keeps `leaderboard.parquet` and `curves.parquet` up to date while a sweep runs, at a cost that nobody notices."""
+"""Keeps `leaderboard.parquet`, `curves.parquet` and `steps.parquet` up to date while a sweep runs, at a cost that nobody notices."""
 
 import logging
 import time
 from collections.abc import Callable
 
-from results import curves, leaderboard
+from results import curves, leaderboard, steps
 from results.history import History
 from results.storage import Storage
 
@@ -43,6 +43,7 @@ class Refresher:
         try:
             leaderboard.write(self._storage, self._history)
             curves.write(self._storage, self._history)
+            steps.write(self._storage, self._history)
         finally:
             ended = self._clock()
             self._next_s = ended + max(LEAST_S, (ended - started) / SHARE)

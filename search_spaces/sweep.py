@@ -334,6 +334,7 @@ class Sweep(Frozen):
     search: SearchOptions = SearchOptions()
     scheduler: SchedulerOptions
     budget: BudgetOptions = BudgetOptions()
+    record: Literal["epochs", "steps"] = later("epochs", description="steps: keep the training loss of every batch, not of epochs only.")
     resources: ResourceOptions = ResourceOptions()
     final: FinalOptions | None = None
 

@@ -358,3 +358,12 @@ def test_without_normalization_pixels_are_scaled_to_one_everywhere() -> None:
     assert torch.equal(training.normalize(images), images.permute(0, 3, 1, 2) / 255)
     assert (training.data.mean, training.data.std) == ((0.0,), (255.0,))  # what is exported with the network
     assert training.train_epoch().train_loss != Training(recipe(), DATA, CPU).train_epoch().train_loss
+
+
+def test_losses_of_the_batches_average_to_the_loss_of_the_epoch() -> None:
+    training = Training(recipe(), DATA, CPU)
+    assert training.batch_losses == ()
+    metrics = training.train_epoch()
+    losses, sizes = training.batch_losses, [16, 16, 16, 16, 6]
+    assert len(losses) == len(sizes)
+    assert sum(loss * size for loss, size in zip(losses, sizes, strict=True)) / 70 == pytest.approx(metrics.train_loss, rel=1e-6)

@@ -98,6 +98,7 @@ class Training:
         )
         self._ema = Ema(self.module, decay=config.ema_decay) if config.ema_decay else None
         self._best = Best(metric=config.metric, keep=config.keep_best)
+        self._losses_S = torch.zeros(0, device=device)  # of the last epoch trained here
         self.normalize = Normalize(self.data.mean, self.data.std, device)
         self._batches = Batches(config, data, self.normalize, device)
         self._captured = CapturedStep(
@@ -129,6 +130,11 @@ class Training:
         module: nn.Module = copy.deepcopy(self.module)
         module.load_state_dict(self._best.weights)
         return module
+
+    @property
+    def batch_losses(self) -> tuple[float, ...]:
+        """Return the mean loss of each batch of the last epoch trained here, in nats; empty before there was one."""
+        return tuple(self._losses_S.tolist())
 
     @property
     def over(self) -> str | None:
@@ -187,6 +193,7 @@ class Training:
             raise Diverged(f"the validation loss is {validation.loss} after epoch {epoch}, lr {lr:.3g}; lower lr")
         ended = time.perf_counter()
         self.epoch = epoch
+        self._losses_S = losses_S
         metrics = EpochMetrics(
             epoch=epoch,
             val_accuracy=validation.accuracy,
