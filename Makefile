@@ -44,7 +44,7 @@ check: $(VENV)/.installed-dev  ## format, lint, types, arrows and the fast tests
 	$(BIN)/pytest --quiet --numprocesses 2 -m '$(FAST)'
 
 bench: $(VENV)/.installed-dev  ## measure what is claimed about speed (replay needs tables)
-	@set -e; for program in $(filter-out replay,$(basename $(notdir $(shell grep -l __main__ benchmarks/*.py)))); do \
+	@set -e; for program in $(filter-out replay replay_figure,$(basename $(notdir $(shell grep -l __main__ benchmarks/*.py)))); do \
 		echo "\$$ $(BIN)/python -m benchmarks.$$program"; $(BIN)/python -m benchmarks.$$program; done
 
 format: $(VENV)/.installed-dev  ## format the code and mend what ruff can mend

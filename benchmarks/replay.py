@@ -1,6 +1,7 @@
 """How much training each method needs to find a table's best configurations: real learning curves, replayed in simulated time.
 
     python -m benchmarks.replay TABLE.parquet [TABLE ...] --workers 4 --repeats 200 -o json
+    python -m benchmarks.replay TABLE.parquet [TABLE ...] --merge SLOW.json -o json   # beside what another call has replayed
 
 Tables are described in `curve_tables.py`, what is measured in `replay_measures.py`, our methods in `replay_engine.py`, the peers in
 `peers.py` and `peers_syne_tune.py` (pip install '.[peers]'). Every epoch takes a worker one unit of time, whatever the configuration, and
@@ -26,11 +27,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import replay_engine
+from benchmarks import replay_engine, replay_records
 from benchmarks.curve_tables import TableError, read
 from benchmarks.peers import OptunaPruner, Peer, RayAsha
 from benchmarks.replay_engine import Pool
 from benchmarks.replay_measures import REGRET_AFTER, Outcome, Watched, ratios, summary
+from benchmarks.replay_records import RecordError
 from tuner import provenance
 from tuner.decisions import Job
 from tuner.simulate import simulate
@@ -150,18 +152,26 @@ def run(paths: Sequence[Path], methods: Sequence[str], repeats: int, jobs: int, 
         record["ratios"] = {
             method: ratios({table: by_method[method] for table, by_method in tables.items()}, reference, rng) for method in methods
         }
-    record["about"] = {
-        "reference": REFERENCE,
-        "proposals": {method: text for method, text in PROPOSE.items() if method in methods},
-        "rows": {pool_at(path).table.name: [pool_at(path).table.num_rows, pool_at(path).table.max_epochs] for path in paths},
-        "repeats": repeats,
-        **options,
-        "wall_s": time.perf_counter() - started,
+    measured = {
+        "wall_s": time.perf_counter() - started,  # of the call, all its methods together
         "machine": platform.processor() or platform.machine(),
         "commit": provenance.commit(),
         "versions": provenance.versions(),
     }
+    record["about"] = {
+        **alike(paths, options),
+        "proposals": {method: text for method, text in PROPOSE.items() if method in methods},
+        "repeats": repeats,
+        **measured,
+        "methods": {method: {"repeats": min(repeats, SLOW_REPEATS.get(method, repeats)), **measured} for method in methods},
+    }
     return record
+
+
+def alike(paths: Sequence[Path], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what two records must have in common for their methods to stand side by side: `replay_records.ALIKE`."""
+    pools = [pool_at(path).table for path in paths]
+    return {"reference": REFERENCE, "rows": {table.name: [table.num_rows, table.max_epochs] for table in pools}, **options}
 
 
 def _tasks(paths: Sequence[Path], methods: Sequence[str], repeats: int) -> Iterator[tuple[Path, str, Sequence[int]]]:
@@ -216,6 +226,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (one per core)")
     parser.add_argument("--seed", type=int, default=0, help="of the orders (0)")
     parser.add_argument("--budget", type=float, default=max(REGRET_AFTER), help="full trainings simulated at least, >= 40 (40)")
+    parser.add_argument(
+        "--merge", action="append", default=[], type=Path, metavar="RECORD.json", help="take in its other methods; replayed alike"
+    )
     parser.add_argument("-o", dest="output", choices=("table", "json"), default="table")
     given = parser.parse_args(arguments)
     methods = list(dict.fromkeys(given.methods.split(",")))
@@ -230,14 +243,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     absent = [method for method in methods if importlib.util.find_spec(products.get(method.partition("-")[0], "sys")) is None]
     if absent:
         parser.error(f"{', '.join(absent)}: not installed; pip install '.[peers]', or name the others with --methods")
+    options = {"seed": given.seed, "num_workers": given.workers, "budget": given.budget}
     try:
+        others = {path: replay_records.read(path) for path in given.merge}
         for path in given.tables:
             pool_at(path)
-    except TableError as error:
+        for path, other in others.items():
+            replay_records.check_alike(alike(given.tables, options), other, path)
+    except (TableError, RecordError) as error:
         print(f"python -m benchmarks.replay: {error}", file=sys.stderr)
         return 2
-    options = {"seed": given.seed, "num_workers": given.workers, "budget": given.budget}
     record = run(given.tables, methods, given.repeats, given.jobs, options)
+    for other in others.values():
+        replay_records.merge(record, other)
     print(json.dumps(record, indent=2) if given.output == "json" else text(record))
     return 0
 

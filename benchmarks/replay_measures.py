@@ -16,6 +16,7 @@ from tuner.decisions import Decision, Job
 from tuner.search import Steering
 
 REGRET_AFTER = (3, 5, 10, 20, 40)  # full trainings
+CURVE_AFTER = (1, 2, 3, 4, 5, 7, 10, 14, 20, 28, 40)  # those, and what a figure needs between them
 NUM_BOOTSTRAP = 1000
 # A mean regret below this share of the unit counts as this: a ratio to zero says nothing.
 REGRET_FLOOR = 1e-3
@@ -29,6 +30,7 @@ class Outcome:
         top1: Full trainings spent when a configuration of the top 1 % had been trained to the end; infinite if never.
         top5: The same for the top 5 %.
         regret: Full trainings -> regret of the leaderboard's first row then (at the end, where the replay ended before).
+        curve: The same, at CURVE_AFTER.
         seconds: What the replay took.
         trainings: Full trainings spent in all.
         starts: Configurations started.
@@ -37,6 +39,7 @@ class Outcome:
     top1: float = math.inf
     top5: float = math.inf
     regret: dict[int, float] = field(default_factory=dict)
+    curve: dict[int, float] = field(default_factory=dict)
     seconds: float = 0.0
     trainings: float = 0.0
     starts: int = 0
@@ -60,7 +63,7 @@ class Watched:
         self._epochs = 0
         self._rows: dict[str, int] = {}
         self._standings: dict[str, tuple[int, float]] = {}
-        self._looks = {number * table.max_epochs: number for number in REGRET_AFTER}
+        self._looks = {number * table.max_epochs: number for number in CURVE_AFTER}
 
     def next_job(self, now: float) -> Job | None:
         """Pass on what the method trains next; None once everything has been seen."""
@@ -80,13 +83,14 @@ class Watched:
         if event.epoch == self._table.max_epochs and event.score is not None:
             self._completed(self._rows[event.trial])
         if (number := self._looks.get(self._epochs)) is not None:
-            self.outcome.regret[number] = self._regret()
+            self.outcome.curve[number] = self._regret()
         return Decision(action="stop") if self._seen_all else decision
 
     def close(self) -> Outcome:
         """Return what was found: a method that has nothing left to do keeps its leaderboard."""
-        for number in REGRET_AFTER:
-            self.outcome.regret.setdefault(number, self._regret())
+        for number in CURVE_AFTER:
+            self.outcome.curve.setdefault(number, self._regret())
+        self.outcome.regret = {number: self.outcome.curve[number] for number in REGRET_AFTER}
         self.outcome.trainings = self._epochs / self._table.max_epochs
         self.outcome.starts = len(self._rows)
         return self.outcome
@@ -132,13 +136,10 @@ def summary(outcomes: Sequence[Outcome], rng: np.random.Generator) -> dict[str, 
             "high": high,
             "missed": float(np.mean(np.isinf(values))),
         }
-    regrets: dict[str, object] = {}
-    for number in REGRET_AFTER:
-        values = _column(outcomes, str(number))
-        low, high = _interval(values[draws].mean(axis=1))
-        regrets[str(number)] = {"mean": float(values.mean()), "low": low, "high": high}
+    regrets = {str(number): _mean([outcome.regret[number] for outcome in outcomes], draws) for number in REGRET_AFTER}
+    curve = {str(number): _mean([outcome.curve[number] for outcome in outcomes], draws) for number in outcomes[0].curve}
     seconds = _column(outcomes, "seconds")
-    return found | {"regret": regrets, "n": len(outcomes), "seconds_per_repeat": float(seconds.mean())}
+    return found | {"regret": regrets, "regret_curve": curve, "n": len(outcomes), "seconds_per_repeat": float(seconds.mean())}
 
 
 def ratios(
@@ -181,6 +182,12 @@ def _ratio(
         "worst": _finite(max(means.values())) if len(known) == len(means) else None,
         "tables": {table: _finite(ratio) for table, ratio in means.items()},
     }
+
+
+def _mean(values: Sequence[float], draws: np.ndarray) -> dict[str, object]:
+    values_N = np.array(values)
+    low, high = _interval(values_N[draws].mean(axis=1))
+    return {"mean": float(values_N.mean()), "low": low, "high": high}
 
 
 def _column(outcomes: Sequence[Outcome], name: str) -> np.ndarray:

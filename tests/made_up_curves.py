@@ -1,12 +1,16 @@
 """Tables of learning curves that tests of the replay share."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks import replay
 from benchmarks.curve_tables import CurveTable, read
+from benchmarks.replay_measures import CURVE_AFTER, REGRET_AFTER, Outcome, ratios, summary
 
 
 def table_of(curves: list[list[float | None]], path: Path, **columns: list[Any]) -> Path:
@@ -36,3 +40,37 @@ def small_table(path: Path) -> CurveTable:
         "optimizer": [("sgd", "adam")[trial % 2] for trial in range(60)],
     }
     return read(table_of(made_up(), path, **columns))
+
+
+def recorded(methods: Sequence[str], *, repeats: int, commit: str = "0000000") -> dict[str, Any]:
+    """Return a record of a replay of two tables, as `benchmarks.replay` writes it, of outcomes that were made up."""
+    rng = np.random.default_rng(0)
+    found: dict[str, dict[str, list[Outcome]]] = {}
+    for table in ("one", "two"):
+        found[table] = {}
+        for number, method in enumerate(methods):
+            curves = [{after: rng.uniform(0.5, 1.5) * (number + 1) / after**2 for after in CURVE_AFTER} for _ in range(repeats)]
+            found[table][method] = [
+                Outcome(top1=10.0 + repeat, top5=5.0, regret={after: curve[after] for after in REGRET_AFTER}, curve=curve)
+                for repeat, curve in enumerate(curves)
+            ]
+    measured = {"repeats": repeats, "commit": commit, "machine": "x", "versions": {}, "wall_s": 1.0}
+    reference = {table: by_method.get(replay.REFERENCE, []) for table, by_method in found.items()}
+    return {
+        "tables": {table: {method: summary(by_method[method], rng) for method in methods} for table, by_method in found.items()},
+        "ratios": {
+            method: ratios({table: by_method[method] for table, by_method in found.items()}, reference, rng)
+            for method in methods
+            if replay.REFERENCE in methods
+        },
+        "about": {
+            "reference": replay.REFERENCE,
+            "rows": {"one": [60, 27], "two": [100, 50]},
+            "seed": 0,
+            "num_workers": 4,
+            "budget": 40,
+            "proposals": {method: text for method, text in replay.PROPOSE.items() if method in methods},
+            "methods": dict.fromkeys(methods, measured),
+            **measured,
+        },
+    }

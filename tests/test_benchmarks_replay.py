@@ -157,6 +157,8 @@ def test_the_record_has_the_form_that_is_asked_for(tmp_path: Path, capsys: pytes
         assert set(figures["top1"]) == {"median", "low", "high", "missed"}
         assert set(figures["regret"]) == {"3", "5", "10", "20", "40"}
         assert set(figures["regret"]["3"]) == {"mean", "low", "high"}
+        assert figures["regret_curve"]["10"] == figures["regret"]["10"]
+        assert list(figures["regret_curve"]) == ["1", "2", "3", "4", "5", "7", "10", "14", "20", "28", "40"]
         assert figures["n"] == 3
         assert "ratio" in record["ratios"][method]["regret"]["20"]
     assert replay.main(arguments) == 0
