@@ -5,17 +5,20 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 from sweeps import START, Recorder, flat_cost, make_search, make_sweep
 
 from results.events import Event, Suggested
 from results.history import History
+from search_spaces.space import Space
 from search_spaces.sweep import Sweep
-from tuner.decisions import Job
+from tuner.decisions import Job, Suggestion
 from tuner.restore import restore
-from tuner.samplers import sampler
+from tuner.samplers import model, sampler
 from tuner.search import Search
 from tuner.simulate import simulate
 
@@ -158,3 +161,17 @@ def test_a_history_in_which_all_diverged_can_be_learned_from() -> None:
     simulate(search, lambda job, epoch: {"score": None}, num_workers=4, start_s=START)
     assert search.history.counts() == {"diverged": 40}
     assert suggested(recorder)[-1].source == "model"
+
+
+def test_a_space_in_which_nothing_varies_has_no_model() -> None:
+    propose = model.sampler(
+        Space(()), seed=0, sign=1, otherwise=lambda history, draw: Suggestion(values={}, draw=draw, source="random"), candidates=none_left
+    )
+    search, _ = run(sweep_of(QUADRATIC, trials=59))  # the next would be the model's
+    found = propose(search.history, 60)
+    assert found is not None
+    assert found.source == "random"
+
+
+def none_left(history: History, rng: Random, number: int) -> tuple[list[dict[str, Any]], np.ndarray]:
+    raise AssertionError("the model was asked")

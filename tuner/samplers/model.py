@@ -107,9 +107,9 @@ class _Model:
         self._forget(None)
 
     def ready(self, history: History) -> bool:
-        """Return whether enough trials were seen."""
+        """Return whether enough trials were seen; never where nothing varies."""
         self._look(history)
-        return len(self._trials) >= self._num_first
+        return self._encoding.num_parameters > 0 and len(self._trials) >= self._num_first
 
     def best(self, history: History, x_MD: np.ndarray) -> int:
         """Return which of M candidates promises the largest expected improvement."""
