@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sweeps import START, Recorder, by_quality, flat_cost, make_search, make_sweep, report, started
 
-from results.events import Ended, Launched, Lost, Repeated, Reported, Suggested, stamp
+from results.events import Decided, Ended, Launched, Lost, Repeated, Reported, Suggested, stamp
 from trainable.config.cost import ArchitectureCost
 from trainable.config.train import TrainConfig
 from trainable.errors import ModelError
@@ -261,6 +261,27 @@ def test_what_is_left_of_the_budget_takes_the_best_of_a_used_up_space_further() 
     search, _ = make_search(make_sweep(trials=None, scheduler=none, trial=finite, search={"sampler": "grid"}, budget={"epochs": 1_000}))
     simulate(search, by_quality(0), num_workers=2, start_s=START)
     assert search.history.num_completed <= 1
+
+
+def test_the_rest_of_a_budget_is_spent_when_all_that_was_promoted_has_ended_and_then_by_all_workers() -> None:
+    finite = {"model": {"family": "resnet", "blocks": [1], "channels": {"choice": [8, 16, 32]}}, "lr": {"choice": [0.1, 0.03, 0.01, 0.003]}}
+    asha = {"asha": {"min_epochs": 1, "max_epochs": 9, "eta": 3, "delayed": True}}  # so that no leader goes on early
+    search, recorder = make_search(
+        make_sweep(trials=None, scheduler=asha, trial=finite, search={"sampler": "grid"}, budget={"epochs": 1_000})
+    )
+    simulate(search, by_quality(0), num_workers=5, start_s=START)
+    running: dict[str, str] = {}
+    most = 0
+    for event in recorder.events:
+        match event:
+            case Launched(trial=trial, why=why):
+                assert why != "drain" or set(running.values()) <= {"drain"}
+                running[trial] = why
+                most = max(most, len(running) if why == "drain" else 0)
+            case Decided(trial=trial) | Ended(trial=trial):
+                running.pop(trial, None)
+    assert most == 5
+    assert search.history.num_completed == 12
 
 
 def test_trials_asked_for_end_a_sweep_though_its_budget_would_last() -> None:

@@ -145,7 +145,8 @@ class Search:
         """Return the segment that a free worker trains next; None when there is nothing now (see `done`).
 
         Order: trials whose worker or driver went away, the highest promotion, a new candidate, and, when all else is used up, the
-        leader (`drain`): once, where nobody was trained in full; as long as the budget lasts, where a finite space is used up.
+        leader (`drain`): once, where nobody was trained in full; as long as the budget lasts, where a finite space is used up. There it
+        waits for those that were promoted, then takes all workers.
         """
         job = self._choose(now)
         self._nothing_left = job is None and not self.history.running
@@ -257,10 +258,12 @@ class Search:
             return job
         if trial is not None:
             return None
-        # Every candidate of a finite space was started: what is left of the budget takes the best further. Otherwise what runs may
-        # still lead to a promotion, and where one was trained in full the leader may rest.
+        # Every candidate of a finite space was started: what is left of the budget takes the best further, once all that was promoted has
+        # come to its end. Otherwise what runs may still lead to a promotion, and where one was trained in full the leader may rest.
         spends_the_rest = self.exhausted and self.budget.limits_training
         if not spends_the_rest and (self.history.running or self.history.num_completed):
+            return None
+        if any(self.history.trials[running].attempts[-1].why != "drain" for running in self.history.running):
             return None
         if (promotion := self._scheduler.leader()) is not None and not self._refused(promotion.trial, now):
             return self._continue(promotion, "drain", now)
