@@ -58,7 +58,7 @@ SLOW_REPEATS = {"syne-tune-bohb": 20, "syne-tune-cqr": 5}
 PROPOSE = {
     "syne-tune-bohb": "proposes configurations; each is replaced by the nearest unused row of the table",
     "syne-tune-cqr": "proposes configurations; each is replaced by the nearest unused row of the table",
-    "shortlist-default": "every second new configuration is the best of up to 200 unused rows by its model",
+    "shortlist-default": "three of four new configurations are the best of up to 200 unused rows by its model",
 }
 
 

@@ -86,11 +86,11 @@ def test_all_that_propose_nothing_take_the_rows_in_one_order(table: CurveTable) 
     assert all(order == orders["random"] for order in orders.values())
 
 
-def test_the_default_lets_the_model_choose_every_second_row(table: CurveTable) -> None:
+def test_the_default_lets_the_model_choose_three_of_four_rows(table: CurveTable) -> None:
     search, _, _ = watch("shortlist-default", table)
     sources = [record.source for record in search.history.trials.values()]
-    assert sources[21:60:2].count("model") == 20
-    assert set(sources[::2]) == {"random"}
+    assert sources[20:60].count("model") == 30
+    assert set(sources[::4]) == {"random"}
 
 
 def test_rays_rung_keeps_the_trials_that_its_own_cutoff_keeps(table: CurveTable) -> None:

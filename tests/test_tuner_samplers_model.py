@@ -59,12 +59,12 @@ def suggested(recorder: Recorder) -> list[Suggested]:
     return [event for event in recorder.events if isinstance(event, Suggested)]
 
 
-def test_every_second_trial_is_the_models_once_enough_were_seen() -> None:
+def test_three_of_four_trials_are_the_models_once_enough_were_seen() -> None:
     _, recorder = run(sweep_of(QUADRATIC))
     sources = [event.source for event in suggested(recorder)]
-    assert set(sources[0::2]) == {"random"}
+    assert set(sources[0::4]) == {"random"}
     assert set(sources[:10]) == {"random"}
-    assert set(sources[21::2]) == {"model"}
+    assert {source for place, source in enumerate(sources) if place > 20 and place % 4} == {"model"}
 
 
 def test_the_model_finds_better_configurations_than_chance() -> None:

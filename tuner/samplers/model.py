@@ -1,4 +1,4 @@
-"""Every second new configuration by a small Gaussian process over what the trials have shown so far; the others by another sampler.
+"""Three of four new configurations by a small Gaussian process over what the trials have shown so far; the fourth by another sampler.
 
 Stateless, as every sampler: the same history and the same draw give the same candidate, in any process. Hyperparameters are refitted
 each time the sightings (`sightings.py`) have grown by a tenth, from where the last fit left them. The chain of fits follows from the
@@ -24,7 +24,7 @@ from tuner.samplers import gaussian_process as gp
 from tuner.samplers.encoding import Encoding
 from tuner.samplers.sightings import Sighting, sighting, targets
 
-EVERY = 2  # every second new trial is the model's
+RANDOM_EVERY = 4  # every fourth new trial is not the model's, so that what it cannot see is still looked at
 MIN_TRIALS = 10  # trials seen before the model is asked; at least two for each parameter
 NUM_CANDIDATES = 200
 GROWTH = 1.1  # of the sightings, between two fits
@@ -47,7 +47,7 @@ def sampler(
         space: What may vary.
         seed: The sweep's seed.
         sign: +1 where the metric is maximised, -1 where it is minimised.
-        otherwise: Proposes every other trial, and the first ones.
+        otherwise: Proposes every fourth trial, and the first ones.
         candidates: What the model chooses among.
         earlier: Trials of earlier sweeps, to learn from besides.
     """
@@ -55,7 +55,7 @@ def sampler(
     threads = ThreadpoolController()
 
     def propose(history: History, draw: int) -> Suggestion | None:
-        if len(history.trials) % EVERY != EVERY - 1 or not model.ready(history):
+        if len(history.trials) % RANDOM_EVERY == 0 or not model.ready(history):
             return otherwise(history, draw)
         # A candidate that was refused is gone, and the model has learned nothing from it: among fewer, chance decides more.
         num_rejected = draw - history.next_draw
