@@ -143,7 +143,7 @@ def current(storage: Storage, name: str, *, version: int, derive: Callable[[Hist
         if alive or not has_journal or metadata(table)["state"] != "running":
             return table
     if not has_journal:
-        raise NotASweep(f"{storage.root}: neither {name} nor a journal there; name a sweep that was started")
+        raise NotASweep(f"{storage}: neither {name} nor a journal there; name a sweep that was started")
     history = History.of(journal.read(storage))
     if history.driver is not None and not alive:
         history.apply(DriverStopped(at=history.last_at, reason="interrupted"))

@@ -5,6 +5,8 @@ ResultsError
 ├── Unreadable     a stored file is damaged
 ├── NewerFormat    a newer release wrote it
 ├── Locked         another driver holds the sweep
+├── Changed        an object is not what a conditional write expected
+├── Unsupported    what the storage needs is not installed
 └── BadQuestion    what was asked of a table cannot be answered
 """
 
@@ -27,6 +29,14 @@ class NewerFormat(ResultsError):
 
 class Locked(ResultsError):
     """Another driver, alive, holds the sweep."""
+
+
+class Changed(ResultsError):
+    """An object was written by somebody else since it was last seen."""
+
+
+class Unsupported(ResultsError):
+    """The storage needs a package that is not installed, or cannot do what a sweep rests on."""
 
 
 class BadQuestion(ResultsError):

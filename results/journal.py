@@ -15,8 +15,10 @@ from collections.abc import Iterator, Sequence
 from io import FileIO
 from pathlib import Path
 
-from results.errors import NewerFormat, Unreadable
+from results import segments
+from results.errors import Locked, NewerFormat, Unreadable
 from results.events import JOURNAL_VERSION, Event, SweepStarted, decode, encode
+from results.segments import SegmentUpload
 from results.storage import Storage, sync_folder
 
 FOLDER = "journal"
@@ -28,9 +30,10 @@ _SEGMENT_NAME = re.compile(r"\d{8}\.jsonl")
 class Journal:
     """The writing end; its owner holds the sweep's lock."""
 
-    def __init__(self, storage: Storage, *, segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(self, storage: Storage, *, segment_bytes: int | None = None) -> None:
         self._folder = storage.path(FOLDER)
-        self._segment_bytes = segment_bytes
+        self._upload = None if storage.mirror is None else SegmentUpload(storage.mirror)
+        self._segment_bytes = segment_bytes or (SEGMENT_BYTES if self._upload is None else segments.SEGMENT_BYTES)
         self._segment: FileIO | None = None  # opened by the first append: looking at a sweep leaves no empty file
         self._written = 0
         self._next = 0  # number of the next line; 0 where the files have to be asked
@@ -41,12 +44,13 @@ class Journal:
 
         Args:
             events: What happened; an empty sequence writes nothing.
-            sync: Whether to wait until the disk has them too: for choices, which must survive a power cut. A plain report that
-                is lost in one is trained again.
+            sync: Whether to wait until the disk, or the object store, has them too: for choices, which must survive a power cut. A plain
+                report that is lost in one is trained again.
 
         Raises:
             ValueError: The journal is closed.
             OSError: The disk is full or gone; it names the file. Part of the batch may have been written, so the journal closes itself.
+            Locked: Another driver writes to this journal, too; it closes itself.
         """
         if self._closed:
             raise ValueError("the journal is closed; open it anew to append")
@@ -54,7 +58,7 @@ class Journal:
             self._write(events, sync=sync)
         except BaseException as error:
             # Ctrl-C may have left a torn line too: whatever is written after it goes into a segment of its own.
-            self._closed = isinstance(error, OSError)
+            self._closed = isinstance(error, OSError | Locked)
             self._next = 0
             segment, self._segment = self._segment, None
             if segment is not None:
@@ -68,10 +72,21 @@ class Journal:
         """Return whether nothing can be appended any more."""
         return self._closed
 
+    def flush(self) -> None:
+        """Upload what an object store does not have yet; on a disk there is nothing to do. Errors as in `append`."""
+        if self._upload is not None and not self._closed:
+            try:
+                self._upload.send()
+            except (OSError, Locked):
+                self._closed = True
+                raise
+
     def close(self) -> None:
         """Sync and close; closing twice is allowed."""
-        self._closed = True
+        closed, self._closed = self._closed, True
         self._close_segment()
+        if self._upload is not None and not closed:
+            self._upload.send()
 
     def _write(self, events: Sequence[Event], *, sync: bool) -> None:
         if not events:
@@ -81,6 +96,8 @@ class Journal:
         if self._segment is None:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._next = self._next or _last_number(self._folder) + 1
+            if self._upload is not None:
+                self._upload.seal(max(_segments(self._folder), default=None))
             self._segment = (self._folder / f"{_next_number(self._folder):08d}.jsonl").open("xb", buffering=0)
             self._written = 0
             sync_folder(self._folder)
@@ -90,8 +107,14 @@ class Journal:
             rest = rest[self._segment.write(rest) :]
         self._written += len(data)
         self._next += len(events)
-        if sync:
+        if self._upload is not None:
+            self._upload.wrote(Path(self._segment.name))
+        if not sync:
+            return
+        if self._upload is None:
             os.fsync(self._segment.fileno())
+        else:
+            self._upload.send()
 
     def _close_segment(self) -> None:
         """Sync before the next segment can exist, so that a power cut never leaves a hole with events behind it."""

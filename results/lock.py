@@ -4,27 +4,30 @@ The kernel holds the lock for the process, so a driver that was killed frees it 
 machines not every file system passes locks on (NFS mounted with `nolock`, many object mounts). There the note decides: one
 from another host that was renewed within the last minute is obeyed even where the lock is free. Its age is taken from the file's own
 time against that of a file written now, so that both come from one clock, the storage's, however far those of the hosts are apart.
+
+On an object store only the note counts; the lock, in the local copy, keeps readers on the same machine from touching what is being written.
 """
 
 import errno
 import fcntl
-import json
 import logging
 import os
 import platform
-import tempfile
 import threading
 import time
-from dataclasses import asdict, dataclass, fields
 from types import TracebackType
 from typing import Self
 
+from results import lease
 from results.errors import Locked
 from results.events import stamp
+from results.lease import HOLDER, Holder
+from results.mirror import DRIVER_LOCK
 from results.storage import Storage
 
-LOCK = "driver.lock"
-HOLDER = "driver.json"
+__all__ = ["HOLDER", "LOCK", "Holder", "SweepLock", "holder"]
+
+LOCK = DRIVER_LOCK
 
 PATIENCE_S = 0.5  # `holder` takes the lock for an instant to look; a driver that starts then tries again
 BEAT_S = 10.0
@@ -35,32 +38,12 @@ _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})  # a file 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """The driver that holds a sweep.
-
-    Attributes:
-        host: Its machine.
-        pid: Its process there.
-        since: UTC, ISO 8601, by its own clock.
-        alive_at: When it last renewed this note; the same clock.
-        left_low_s: Seconds that it expects to need at least; None while it cannot say.
-        left_high_s: Seconds at most.
-    """
-
-    host: str
-    pid: int
-    since: str
-    alive_at: str = ""
-    left_low_s: float | None = None
-    left_high_s: float | None = None
-
-
 class SweepLock:
     """A context manager; inside it this process alone may write to the sweep."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
+        self._note = lease.note(storage)
         self._descriptor: int | None = None
         self._since = ""
         self._left: tuple[float, float] | None = None
@@ -81,7 +64,7 @@ class SweepLock:
         Raises:
             Locked: Another driver holds it; the message says which, and how to end it.
         """
-        path = self._storage.path(LOCK)
+        path = self._storage.root / LOCK
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)  # not inherited by the workers that this process starts
         try:
@@ -92,7 +75,10 @@ class SweepLock:
                 time.sleep(_RETRY_S)
             self._obey_a_lease(kernel=taken is True)
             self._since = stamp(time.time())
-            self._write()
+            if not self._note.write(self._me()):
+                raise Locked(_refusal(self._storage))
+            if self._storage.mirror is not None:
+                self._storage.mirror.hold()
         except BaseException:
             os.close(descriptor)
             raise
@@ -109,20 +95,32 @@ class SweepLock:
         self._let_go.set()
         if self._beating is not None:
             self._beating.join(timeout=BEAT_S)  # it is in the middle of a write at most
-        if self._lost is None:
-            self._storage.path(HOLDER).unlink(missing_ok=True)
-        os.close(descriptor)
+        try:
+            if self._storage.mirror is not None:
+                self._storage.mirror.let_go()
+            if self._lost is None:
+                self._note.remove()
+        except OSError as error:  # an object store that is down: whatever has failed before is what there is to tell
+            _log.warning("%s: the note of this driver is left behind (%s); it counts for %.0f s", self._storage, error, STALE_S)
+        finally:
+            os.close(descriptor)
 
     def beat(self) -> None:
         """Renew the note, unless somebody else has written another: then the sweep is lost, see `check`."""
-        note = _note(self._storage)
-        if note is not None and (note.host, note.pid, note.since) != (platform.node(), os.getpid(), self._since):
-            self._lost = Locked(
-                f"{self._storage.root}: this driver was silent for more than {STALE_S:.0f} s, and process {note.pid} on {note.host} has "
-                f"taken the sweep over; everything reported before is kept, see: shortlist status {self._storage.root}"
-            )
+        try:
+            if self._note.write(self._me()):
+                return
+        except Locked as error:  # the journal has found out before
+            self._lost = error
             return
-        self._write()
+        note = self._note.read()
+        who = "another driver" if note is None else f"process {note.pid} on {note.host}"
+        self._lost = Locked(
+            f"{self._storage}: this driver was silent for more than {STALE_S:.0f} s, and {who} has taken the sweep over; "
+            f"everything reported before is kept, see: shortlist status {self._storage}"
+        )
+        if self._storage.mirror is not None:
+            self._storage.mirror.outrun(self._lost)
 
     def check(self) -> None:
         """Raise if another driver has taken the sweep over: this one must not write any more.
@@ -142,12 +140,11 @@ class SweepLock:
             try:
                 self.beat()
             except OSError as error:  # a full disk: the kernel's lock still holds, and the next beat tries again
-                _log.warning("%s: the note of this driver was not renewed (%s)", self._storage.root, error)
+                _log.warning("%s: the note of this driver was not renewed (%s)", self._storage, error)
 
-    def _write(self) -> None:
+    def _me(self) -> Holder:
         low, high = self._left or (None, None)
-        me = Holder(platform.node(), os.getpid(), self._since, stamp(time.time()), low, high)
-        self._storage.write_atomic(HOLDER, json.dumps(asdict(me)).encode() + b"\n")
+        return Holder(platform.node(), os.getpid(), self._since, stamp(time.time()), low, high)
 
     def _obey_a_lease(self, *, kernel: bool) -> None:
         """Refuse where no lock is in the way but a driver whose lock is not seen from here renews its note.
@@ -158,33 +155,37 @@ class SweepLock:
         Raises:
             Locked: It was renewed within the last `STALE_S` seconds.
         """
-        note = _note(self._storage)
-        if note is None or _gone(note, kernel=kernel):
+        note = self._note.read()
+        if note is None or _gone(note, kernel=kernel and self._storage.mirror is None):
             return
-        age_s = _age_s(self._storage)
+        age_s = self._note.age_s()
         who = f"process {note.pid} on {note.host}"
         if age_s < STALE_S:
             raise Locked(
-                f"{self._storage.root}: {who} has run this sweep since {note.since} and was there {age_s:.0f} s ago; "
-                f"stop it with: shortlist stop {self._storage.root}; if {note.host} is gone, try again in {STALE_S - age_s:.0f} s"
+                f"{self._storage}: {who} has run this sweep since {note.since} and was there {age_s:.0f} s ago; "
+                f"stop it with: shortlist stop {self._storage}; if {note.host} is gone, try again in {STALE_S - age_s:.0f} s"
             )
-        _log.warning("%s: taken over from %s, which was last there %s ago", self._storage.root, who, _ago(age_s))
+        _log.warning("%s: taken over from %s, which was last there %s ago", self._storage, who, _ago(age_s))
 
 
 def holder(storage: Storage) -> Holder | None:
     """Return the live driver of a sweep; None where nobody holds it."""
+    taken: bool | None = None
     try:
-        descriptor = os.open(storage.path(LOCK), os.O_RDONLY)
+        descriptor = os.open(storage.root / LOCK, os.O_RDONLY)
     except FileNotFoundError:
-        return None
-    try:
-        taken = _taken(descriptor, fcntl.LOCK_SH)
-    finally:
-        os.close(descriptor)
-    note = _note(storage)
+        if storage.mirror is None:
+            return None
+    else:
+        try:
+            taken = _taken(descriptor, fcntl.LOCK_SH)
+        finally:
+            os.close(descriptor)
+    known = lease.note(storage)
+    note = known.read()
     if taken is False:
         return note or Holder("unknown", 0, "unknown")
-    return None if note is None or _gone(note, kernel=taken is True) or _age_s(storage) >= STALE_S else note
+    return None if note is None or _gone(note, kernel=taken is True and storage.mirror is None) or known.age_s() >= STALE_S else note
 
 
 def _taken(descriptor: int, kind: int) -> bool | None:
@@ -215,26 +216,6 @@ def _gone(note: Holder, *, kernel: bool) -> bool:
     return False
 
 
-def _note(storage: Storage) -> Holder | None:
-    """Return what the holder wrote about itself; it may have been killed, or stopped by us, just before it wrote."""
-    try:
-        content = json.loads(storage.read(HOLDER))
-        known = {field.name for field in fields(Holder)}
-        return Holder(**{name: value for name, value in content.items() if name in known})
-    except (OSError, ValueError, TypeError, AttributeError):
-        return None
-
-
-def _age_s(storage: Storage) -> float:
-    """Return the seconds since the note was renewed, by the storage's clock."""
-    try:
-        with tempfile.NamedTemporaryFile(dir=storage.root, prefix=f".{HOLDER}.") as probe:
-            now = os.fstat(probe.fileno()).st_mtime
-    except OSError:  # we may only look: then this host's clock has to do
-        now = time.time()
-    return max(0.0, now - storage.path(HOLDER).stat().st_mtime)
-
-
 def _ago(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
@@ -242,9 +223,9 @@ def _ago(seconds: float) -> str:
 
 
 def _refusal(storage: Storage) -> str:
-    other = _note(storage)
+    other = lease.note(storage).read()
     if other is None:
-        return f"{storage.root}: another driver is starting on this sweep; wait for it, then: shortlist leaderboard {storage.root}"
+        return f"{storage}: another driver is starting on this sweep; wait for it, then: shortlist leaderboard {storage}"
     where = "this machine" if other.host == platform.node() else other.host
-    stop = f"shortlist stop {storage.root}"
-    return f"{storage.root}: process {other.pid} on {where} has run this sweep since {other.since}; wait for it, or stop it with: {stop}"
+    stop = f"shortlist stop {storage}"
+    return f"{storage}: process {other.pid} on {where} has run this sweep since {other.since}; wait for it, or stop it with: {stop}"

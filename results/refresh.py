@@ -30,7 +30,7 @@ class Refresher:
         try:
             self.now()
         except OSError as error:
-            _log.warning("%s: the tables were not refreshed (%s); they will be with the next report", self._storage.root, error)
+            _log.warning("%s: the tables were not refreshed (%s); they will be with the next report", self._storage, error)
         return True
 
     def soon(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from results import leaderboard
+from results import leaderboard, places
 from results.derived import About
 from results.errors import ResultsError
 from results.storage import Storage, stored_sweeps
@@ -56,7 +56,7 @@ def winners(runs: Path) -> list[Winner]:
 def lines(found: Sequence[Winner], *, runs: Path, terminal: Terminal) -> list[str]:
     """Return the table for people, a line each."""
     if not found:
-        return [f"no sweep under {runs}/; start one with: shortlist run SWEEP.yaml"]
+        return [f"no sweep under {places.address(runs)}/; start one with: shortlist run SWEEP.yaml"]
     columns = [
         TextColumn("sweep", [winner.sweep if winner.final is None else f"  {winner.final}" for winner in found], longest=40),
         TextColumn("state", [winner.state for winner in found]),

@@ -91,6 +91,30 @@ def test_constraints_pin_every_dependency_within_its_bounds() -> None:
         assert requirement.specifier.contains(pinned[requirement.name.lower().replace("_", "-").replace(".", "-")]), text
 
 
+def test_nothing_that_is_stored_is_unpickled() -> None:
+    """A pickle runs whatever its writer wanted, and whoever can write to the storage can write one."""
+    loads = (
+        "torch.load",
+        "pickle.load",
+        "pickle.loads",
+        "pickle.Unpickler",
+        "joblib.load",
+        "cloudpickle.load",
+        "cloudpickle.loads",
+        "np.load",
+    )
+    found = []
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call) or (call := ast.unparse(node.func)) not in loads:
+                continue
+            given = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+            safe = given.get("weights_only") == "True" if call == "torch.load" else call == "np.load" and "allow_pickle" not in given
+            if not safe:
+                found.append(f"{relative(path)}:{node.lineno}: {call}")
+    assert found == []
+
+
 def test_every_module_says_what_it_is_for() -> None:
     nameless = [relative(path) for path in modules() if not ast.get_docstring(ast.parse(path.read_text()))]
     assert nameless == []

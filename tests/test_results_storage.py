@@ -69,11 +69,6 @@ def test_a_misspelt_name_gets_a_suggestion(runs: Path) -> None:
         find_sweep("digits", runs / "empty")
 
 
-def test_an_object_store_is_refused_by_name(runs: Path) -> None:
-    with pytest.raises(NotASweep, match="s3://bucket/digits: object stores are not supported by this release"):
-        find_sweep("s3://bucket/digits", runs)
-
-
 @pytest.mark.parametrize(
     ("content", "message"), [(None, "no such file"), ("a: [", "not a sweep file"), ("trial: {}", "has a name"), ("7", "has a name")]
 )

@@ -39,7 +39,7 @@ def ask(storage: Storage, asked: Asked) -> Outcome:
         if lock.holder(storage) is None and not (sent and not requests.is_waiting(storage, asked)):
             if for_the_driver:
                 requests.withdraw(storage, asked)
-                raise UsageError(f"{storage.root}: no driver is at work, there is nothing to stop; see: shortlist status {storage.root}")
+                raise UsageError(f"{storage}: no driver is at work, there is nothing to stop; see: shortlist status {storage}")
             try:
                 obey_alone(storage, asked)
             except Locked:  # a driver has started meanwhile, or another command is at it

@@ -1,13 +1,21 @@
 """Which checkpoints a sweep has and still needs. Names and deletions are the driver's: a worker never knows what the journal has.
 
 A worker writes `000009.2`: epoch, attempt. The driver takes it over as `000009` when it hears of it, so that a worker that was given
-up and writes on for a while can never replace what the journal speaks of.
+up and writes on for a while can never replace what the journal speaks of. On an object store, which cannot rename, it keeps the name with
+the attempt, which no other attempt writes either; there the worker uploads it, and whoever goes on from it downloads it.
 """
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 
 from results.history import TrialRecord
+from results.mirror import Mirror
 from results.storage import Storage
+
+LAST = "meta.json"  # of a checkpoint on an object store: where it is, the rest is
 
 # A trial in one of these states will never go on: nothing of it needs to be kept.
 _OVER = frozenset({"stopped", "diverged", "out_of_memory", "failed"})
@@ -20,8 +28,8 @@ def accept(storage: Storage, name: str | None) -> str | None:
         storage: The sweep's folder.
         name: What the worker wrote, `trials/<trial>/checkpoints/<epoch>.<attempt>`; None where it wrote nothing.
     """
-    if name is None:
-        return None
+    if name is None or storage.mirror is not None:
+        return name
     accepted = name.rpartition(".")[0]
     target = storage.path(accepted)
     if target.exists():  # taken over by a driver that was killed before its journal knew
@@ -39,9 +47,47 @@ def tidy(storage: Storage, record: TrialRecord) -> None:
     over = record.status in _OVER
     if record.checkpoint is None and not over:
         return
-    folder = storage.path(f"trials/{record.trial}/checkpoints")
+    place = f"trials/{record.trial}/checkpoints"
     keep = None if over or record.checkpoint is None else storage.path(record.checkpoint).name
+    if storage.mirror is not None:
+        if over or (record.last is not None and record.last.checkpoint is not None):
+            storage.mirror.later(partial(_tidy_objects, storage.mirror, place, keep))
+        return
+    folder = storage.path(place)
     for checkpoint in folder.iterdir() if folder.is_dir() else ():
-        newer = keep is not None and checkpoint.name > keep  # still being written, or not heard of yet
-        if checkpoint.name != keep and not newer:
+        if not _needed(checkpoint.name, keep):
             shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+def publish(storage: Storage, name: str) -> None:
+    """Let the driver and every node see the checkpoint that a worker has written."""
+    if storage.mirror is not None:
+        storage.publish(name, last=LAST)
+        shutil.rmtree(storage.path(name))  # whoever goes on from it may be on another node
+
+
+@contextmanager
+def fetched(storage: Storage, name: str) -> Iterator[Path]:
+    """Have a checkpoint on this node for as long as it is read; an empty folder or none where it is gone."""
+    folder = storage.fetch(name)
+    try:
+        yield folder
+    finally:
+        if storage.mirror is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _tidy_objects(mirror: Mirror, place: str, keep: str | None) -> None:
+    names = mirror.files(place)
+    mirror.delete([name for name in names if not _needed(name.removeprefix(f"{place}/").partition("/")[0], keep)])
+
+
+def _needed(checkpoint: str, keep: str | None) -> bool:
+    """Return whether a checkpoint is the one to keep, or newer: still being written, or not heard of yet."""
+    return keep is not None and (checkpoint == keep or _age(checkpoint) > _age(keep))
+
+
+def _age(checkpoint: str) -> tuple[int, int]:
+    """Return epoch and attempt; any other name is what a killed worker left half written, older than all."""
+    epoch, _, attempt = checkpoint.partition(".")
+    return (int(epoch), int(attempt or 0)) if epoch.isdecimal() and (attempt or "0").isdecimal() else (-1, 0)

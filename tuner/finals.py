@@ -170,7 +170,7 @@ def _set_aside_if_failed(place: Storage) -> None:
         number = 1
         while (aside := place.root.with_name(f"{place.root.name}.failed-{number}")).exists():
             number += 1
-        place.root.rename(aside)
+        place.move(aside)
 
 
 def _finish(sweep: Sweep, history: History, record: TrialRecord, plan: Sweep, place: Storage) -> None:
@@ -185,8 +185,10 @@ def _finish(sweep: Sweep, history: History, record: TrialRecord, plan: Sweep, pl
         reasons = "; ".join(f"{run.trial}: {run.status} {run.reason}" for run in runs.trials.values())
         raise SweepFailed(f"final {plan.name} has no run that was trained to the end ({reasons}); see {place.path('journal')}")
     best = trained[0]
+    exported = place.fetch(f"trials/{best.trial}/export")
     for name in EXPORTED:
-        shutil.copyfile(place.path(f"trials/{best.trial}/export/{name}"), place.path(name))
+        shutil.copyfile(exported / name, place.path(name))
+        place.publish(name)
     metrics = lineage.metrics(plan, best, trained)
     place.write_atomic("lineage.json", _json(lineage.lineage(sweep, history, record, plan, best)))
     place.write_atomic("README.md", model_card.render(sweep, record, plan, metrics).encode())

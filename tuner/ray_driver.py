@@ -75,7 +75,7 @@ class Drive:
             if job is None:
                 continue
             self.running[ray_id] = number, job
-            order = WorkOrder.of(job, root=self.storages[number].root, threads=self.slots.cpus, test=self.test)
+            order = WorkOrder.of(job, root=self.storages[number].address, threads=self.slots.cpus, test=self.test)
             return {"order": asdict(order)}
         return Searcher.FINISHED if not self.running and all(search.done for search in self.searches) else None
 

@@ -21,6 +21,8 @@ import torch
 from ray import tune
 
 from results.events import EndStatus
+from results.redact import redact_logs, redacted
+from results.storage import Storage
 from trainable.allocator import keep_freed_memory
 from trainable.config.train import TrainConfig
 from trainable.data.resident import resident
@@ -28,7 +30,7 @@ from trainable.errors import CheckpointError, Diverged, OutOfMemory
 from trainable.memory import give_back
 from trainable.metrics import EpochMetrics
 from trainable.training import Training
-from tuner import shipping
+from tuner import checkpoints, shipping
 from tuner.decisions import Job
 
 logger = logging.getLogger(__name__)
@@ -44,7 +46,7 @@ class WorkOrder:
     """A job and what else a worker must know, as it travels through Ray.
 
     Attributes:
-        root: The sweep's folder, absolute: every node sees it.
+        root: The sweep's folder, absolute, or its `s3://` address: every node sees it.
         threads: Processor threads of the worker.
         test: Whether the trial is a final: when it is over the model is exported and the test split read, once.
     """
@@ -61,10 +63,10 @@ class WorkOrder:
     checkpoint_epochs: int
 
     @classmethod
-    def of(cls, job: Job, *, root: Path, threads: int, test: bool) -> "WorkOrder":
+    def of(cls, job: Job, *, root: str | Path, threads: int, test: bool) -> "WorkOrder":
         """Return the order that makes a worker do `job`."""
         return cls(
-            root=str(root.resolve()),
+            root=str(root),
             threads=threads,
             test=test,
             trial=job.trial,
@@ -121,6 +123,7 @@ class RayTrial(tune.Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         """Start clean; the first segment is built in `step`."""
+        redact_logs()
         self._training: Training | None = None
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -169,8 +172,8 @@ class RayTrial(tune.Trainable):
     def _ended(self, status: EndStatus, error: Exception) -> dict[str, Any]:
         self._training = None
         lines = traceback.format_exception(error) if status == "failed" else [str(error)]
-        tail = "".join(lines).splitlines()[-LOG_TAIL_LINES:]
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        tail = redacted("".join(lines)).splitlines()[-LOG_TAIL_LINES:]
+        reason = redacted((str(error) or type(error).__name__).splitlines()[0])
         if status == "out_of_memory":
             error.__traceback__ = None  # its frames hold the trial
             give_back()
@@ -185,20 +188,26 @@ def _begin(order: WorkOrder) -> Training:
     torch.set_num_threads(order.threads)
     keep_freed_memory()
     config = TrainConfig.model_validate(order.config)
-    shipping.unpack(config.model, Path(order.root))
+    place = _place(order)
+    shipping.unpack(config.model, place.root)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     data = resident(config.data, device)
     training = Training(config, data, device)
     if order.checkpoint is None:
         return training
-    try:
-        training.load(Path(order.root) / order.checkpoint)
-    except (CheckpointError, OSError) as error:
-        logger.warning("%s starts again: %s", order.trial, error)
-        return Training(config, data, device)
+    with checkpoints.fetched(place, order.checkpoint) as folder:
+        try:
+            training.load(folder)
+        except (CheckpointError, OSError) as error:
+            logger.warning("%s starts again: %s", order.trial, error)
+            return Training(config, data, device)
     if training.epoch != order.from_epoch:
         raise CheckpointError(f"{order.checkpoint} holds epoch {training.epoch}, the job starts after {order.from_epoch}")
     return training
+
+
+def _place(order: WorkOrder) -> Storage:
+    return Storage.at(order.root, follow=False)
 
 
 def _ends(training: Training, order: WorkOrder) -> bool:
@@ -211,10 +220,12 @@ def _save(training: Training, order: WorkOrder) -> str | None:
     if not _ends(training, order) and training.epoch % order.checkpoint_epochs:
         return None
     name = f"trials/{order.trial}/checkpoints/{training.epoch:06d}.{order.attempt}"
-    folder = Path(order.root) / name
+    place = _place(order)
+    folder = place.path(name)
     if folder.exists():  # the same segment of an earlier life of this worker
         shutil.rmtree(folder)
     training.save(folder)
+    checkpoints.publish(place, name)
     return name
 
 
@@ -222,4 +233,8 @@ def _finish(training: Training, order: WorkOrder) -> dict[str, Any]:
     """Export a final's model and read the test split; a search never comes here, and never imports the door to it."""
     from trainable.final.finish import finish
 
-    return finish(training, Path(order.root) / "trials" / order.trial / "export")
+    place = _place(order)
+    name = f"trials/{order.trial}/export"
+    figures = finish(training, place.path(name))
+    place.publish(name)
+    return figures

@@ -50,7 +50,7 @@ def send(storage: Storage, asked: Asked) -> None:
 
 def waiting(storage: Storage) -> list[Path]:
     """Return the requests that nobody has obeyed yet, oldest first."""
-    folder = storage.path(REQUESTS)
+    folder = storage.pull(REQUESTS)
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.suffix == ".json" and not path.name.startswith("."))
@@ -58,22 +58,26 @@ def waiting(storage: Storage) -> list[Path]:
 
 def is_waiting(storage: Storage, asked: Asked) -> bool:
     """Return whether nobody has obeyed or refused the request yet."""
-    return storage.exists(f"{REQUESTS}/{asked.request}.json")
+    try:
+        storage.read_now(f"{REQUESTS}/{asked.request}.json")
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def withdraw(storage: Storage, asked: Asked) -> None:
     """Take a request back that nobody has obeyed."""
-    storage.path(f"{REQUESTS}/{asked.request}.json").unlink(missing_ok=True)
+    storage.remove(f"{REQUESTS}/{asked.request}.json")
 
 
 def answer(storage: Storage, asked: Asked) -> str | None:
     """Return why a request was refused, and take the answer out of the inbox; None where it was not."""
-    path = storage.path(f"{REQUESTS}/{asked.request}.refused")
+    name = f"{REQUESTS}/{asked.request}.refused"
     try:
-        reason = path.read_text().strip()
+        reason = storage.read_now(name).decode().strip()
     except FileNotFoundError:
         return None
-    path.unlink(missing_ok=True)
+    storage.remove(name)
     return reason
 
 
@@ -94,7 +98,7 @@ def obey_waiting(storage: Storage, history: History, obey: Callable[[Asked], Non
                 obeyed += 1
         except UsageError as error:
             storage.write_atomic(f"{REQUESTS}/{path.stem}.refused", str(error).encode() + b"\n")
-        path.unlink(missing_ok=True)
+        storage.remove(f"{REQUESTS}/{path.name}")
     return obeyed
 
 

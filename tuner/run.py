@@ -19,7 +19,7 @@ from trainable.config.cost import ArchitectureCost
 from trainable.config.data import DataConfig
 from trainable.config.train import TrainConfig
 from trainable.errors import ModelError
-from tuner import ray_cluster, slots
+from tuner import ray_cluster, slots, storage_probe
 from tuner.interrupts import Interrupts, StopAsked
 from tuner.search import Cost
 from tuner.session import Session, hold
@@ -137,10 +137,12 @@ def search(
         workplace: Where it runs and who looks on.
 
     Raises:
+        UsageError: The storage cannot be used, or not from every node.
         SweepError: No candidate fits the constraints.
         DataError: The images cannot be read.
         KeyboardInterrupt: Ctrl-C or SIGTERM; the journal is closed, `search` again goes on.
     """
+    storage_probe.writable(storage)
     cost = cost_counter(sweep.data)
     prepare_data(sweep.data)
     feasible.check(Space.parse(sweep.trial), sweep, cost, position=place)
@@ -159,6 +161,10 @@ def run_sessions(sessions: Sequence[Session], workplace: Workplace, *, test: boo
     _connect(resources, workplace)
     from tuner.ray_driver import drive
 
+    if workplace.address != "local":
+        from tuner.ray_storage import require_every_node
+
+        require_every_node(active[0].storage)
     planned = slots.plan(resources, ray_cluster.resources())
     for session in active:
         session.start(planned.count)

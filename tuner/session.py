@@ -5,14 +5,14 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from results import journal
 from results.errors import Locked, Unreadable
-from results.events import Asked, DriverStarted, DriverStopped, StopRequested, SweepStarted, stamp
+from results.events import Asked, DriverStarted, DriverStopped, Event, Reported, StopRequested, SweepStarted, stamp
 from results.history import History
 from results.journal import Journal
 from results.lock import SweepLock
@@ -28,6 +28,7 @@ from tuner.restore import restore
 from tuner.search import Cost, Search
 
 LOOK_S = 1.0  # between two looks into the inbox: whoever asks waits no longer, and a network file system is not asked more often
+REMOTE_LOOK_S = 2.0  # on an object store, where a look is a paid request of some 30 ms
 
 _log = logging.getLogger(__name__)
 
@@ -66,9 +67,10 @@ class Session:
             Locked: Another driver has taken the sweep over.
         """
         if self._next_look <= now:
-            self._next_look = now + LOOK_S
+            self._next_look = now + (LOOK_S if self.storage.mirror is None else REMOTE_LOOK_S)
             self.lock.check()
             self.lock.foresee(left_s)
+            self.journal.flush()
             self.obey_waiting(now)
 
     def obey_waiting(self, now: float) -> None:
@@ -119,7 +121,9 @@ def hold(
         events = list(journal.read(storage))
         writer = Journal(storage)
         try:
-            search = restore(sweep, events, cost=cost, append=lambda facts, sync: writer.append(facts, sync=sync), now=time.time())
+            search = restore(
+                sweep, events, cost=cost, append=lambda facts, sync: writer.append(facts, sync=sync or _saved(facts)), now=time.time()
+            )
             if not events:
                 search.record(_started(sweep, search))
             refresher = Refresher(storage, search.history)
@@ -197,6 +201,11 @@ def stored(storage: Storage) -> Sweep:
         raise Unreadable(f"{path} was written by another release, or changed by hand ({seen}); {remedy}") from error
 
 
+def _saved(facts: Sequence[Event]) -> bool:
+    """Return whether a checkpoint is among the facts: the one before is deleted next, so the journal must have this one for good."""
+    return any(isinstance(fact, Reported) and fact.checkpoint is not None for fact in facts)
+
+
 def _let_go(session: Session, reason: str) -> None:
     """Close the journal and refresh the tables; nothing here hides the error that may be on its way."""
     try:
@@ -208,7 +217,7 @@ def _let_go(session: Session, reason: str) -> None:
     try:
         session.refresher.now()
     except OSError as error:
-        _log.warning("%s: the tables were not refreshed (%s); any command that reads them does it", session.storage.root, error)
+        _log.warning("%s: the tables were not refreshed (%s); any command that reads them does it", session.storage, error)
 
 
 def _store(sweep: Sweep, storage: Storage, source: bytes | None, code: Mapping[str, bytes]) -> Sweep:
@@ -221,7 +230,7 @@ def _store(sweep: Sweep, storage: Storage, source: bytes | None, code: Mapping[s
         earlier = stored(storage)
         if earlier.hash() != sweep.hash():
             raise UsageError(
-                f"another sweep named {sweep.name} lies in {storage.root} (hash {earlier.hash()}, this file has {sweep.hash()}); "
+                f"another sweep named {sweep.name} lies in {storage} (hash {earlier.hash()}, this file has {sweep.hash()}); "
                 f"give this one another name, e.g. -s name={sweep.name}-2"
             )
         return sweep.model_copy(update={"search": earlier.search})

@@ -67,6 +67,9 @@ def unpack(model: ModelConfig, root: Path) -> None:
     if not isinstance(model, BuilderConfig) or model.code is None:
         return
     files = stored(root)
+    if user_code.fingerprint(files) != model.code:
+        Storage(root, follow=False).fetch(FOLDER)  # from an object store; anywhere else they lie here or nowhere
+        files = stored(root)
     if (seen := user_code.fingerprint(files)) != model.code:
         raise ModelError(f"{root / FOLDER} has the fingerprint {seen}, must be {model.code}: its files were changed; put them back")
 

@@ -14,6 +14,16 @@ class Format(StrEnum):
     json = "json"
 
 
+def _runs(folder: object) -> Path:
+    """Return the folder that stands for a storage folder or an `s3://` address on this machine."""
+    from results.places import local
+
+    try:
+        return local(str(folder))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 SweepFile = Annotated[Path, typer.Argument(help="The sweep file, YAML.", metavar="SWEEP.yaml", show_default=False)]
 Overrides = Annotated[
     list[str] | None,
@@ -23,7 +33,12 @@ Output = Annotated[Format, typer.Option("--output", "-o", help="table or json.",
 Runs = Annotated[
     Path,
     typer.Option(
-        "--storage", help="Folder of all sweeps; every node must see it.", metavar="DIR", envvar="SHORTLIST_STORAGE", show_envvar=False
+        "--storage",
+        help="Folder of all sweeps, which every node must see, or s3://bucket/prefix.",
+        metavar="DIR",
+        envvar="SHORTLIST_STORAGE",
+        show_envvar=False,
+        parser=_runs,
     ),
 ]
 Address = Annotated[

@@ -180,7 +180,7 @@ def _ask(place: "Storage", asked: "Asked", done: str) -> bool:
     from tuner import asking
 
     outcome = asking.ask(place, asked)
-    print(done if outcome is not asking.Outcome.left else f"asked for; the driver has not looked yet, see: shortlist status {place.root}")
+    print(done if outcome is not asking.Outcome.left else f"asked for; the driver has not looked yet, see: shortlist status {place}")
     return outcome is not asking.Outcome.obeyed_here
 
 

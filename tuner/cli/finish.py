@@ -74,7 +74,7 @@ def promote(
             typer.echo(f"{str(asked) or 'interrupted'}; everything so far is kept, the same command goes on", err=True)
             leave()
     if output is Format.json:
-        print(json.dumps([{"folder": str(final.storage.root), **final.metrics} for final in made], indent=2))
+        print(json.dumps([{"folder": str(final.storage), **final.metrics} for final in made], indent=2))
         return
     for final in made:
         review.show_final(final.storage, final.metrics, made_now=final.made_now)

@@ -19,7 +19,7 @@ import typer
 from tuner.cli import attend, finish, launch, prepare, review
 
 # Errors of the file system that another path or other rights mend; a full disk is none.
-USER_MENDS = frozenset({errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.EPERM, errno.EROFS})
+USER_MENDS = frozenset({errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.EPERM, errno.EROFS})
 # What the user does about some of them.
 REMEDIES = (
     ({errno.ENOSPC, errno.EDQUOT, errno.EFBIG}, "; make room, then go on with: shortlist resume"),
@@ -77,6 +77,9 @@ def shortlist(
 
 def main() -> None:
     """Run the command line; every error is one line that says what, where and what to do."""
+    from results.redact import redact_logs
+
+    redact_logs()
     try:
         app(standalone_mode=True)
     except KeyboardInterrupt:
@@ -90,6 +93,7 @@ def main() -> None:
 def _explain(error: Exception) -> int:
     """Print an error for people and return the exit code of its class."""
     from results.errors import ResultsError
+    from results.redact import redacted
     from search_spaces.errors import SweepError
     from tuner.errors import TunerError
 
@@ -100,9 +104,9 @@ def _explain(error: Exception) -> int:
         return 2
     if isinstance(error, OSError):
         remedy = next((text for numbers, text in REMEDIES if error.errno in numbers), "")
-        print(f"shortlist: {error.filename or 'the system says'}: {error.strerror or error}{remedy}", file=sys.stderr)
+        print(redacted(f"shortlist: {error.filename or 'the system says'}: {error.strerror or error}{remedy}"), file=sys.stderr)
         return 2 if error.errno in USER_MENDS else 1
-    print(f"shortlist: {error}", file=sys.stderr)
+    print(redacted(f"shortlist: {error}"), file=sys.stderr)
     match error:
         case TunerError():
             return error.exit_code

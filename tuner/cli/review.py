@@ -274,9 +274,7 @@ def _history(place: "Storage") -> "tuple[History, dict[str, int | None]]":
 
     history = History.of(journal.read(place))
     if history.started is None:
-        raise NotASweep(
-            f"{place.root}: no journal there, so single trials cannot be shown; the table is: shortlist leaderboard {place.root}"
-        )
+        raise NotASweep(f"{place}: no journal there, so single trials cannot be shown; the table is: shortlist leaderboard {place}")
     return history, {
         record.trial: number if ranking.ranked(record) else None for number, record in enumerate(ranking.order(history), start=1)
     }
@@ -335,9 +333,9 @@ def show_final(place: "Storage", metrics: Mapping[str, Any], *, made_now: bool) 
     spread = metrics.get("test_accuracy_sd")
     runs = f" (mean of {len(metrics['runs'])} seeds {metrics['test_accuracy_mean']:.1%}, sd {spread:.1%})" if spread is not None else ""
     print(f"\n{metrics['final']}: test accuracy {metrics['test_accuracy']:.1%}{runs}, validation {metrics['val_accuracy']:.1%}")
-    print(f"{place.root}/: model.safetensors, model.py, metrics.json" + ("" if made_now else "; was there already, nothing was trained"))
+    print(f"{place}/: model.safetensors, model.py, metrics.json" + ("" if made_now else "; was there already, nothing was trained"))
 
 
 def spoken(place: "Storage", runs: Path = Path("runs")) -> str:
     """Return how a user calls a stored sweep: by its name where it lies in the storage folder, else by its folder."""
-    return place.root.name if place.root.parent == runs == Path("runs") else str(place.root)
+    return place.root.name if place.root.parent == runs == Path("runs") else str(place)
