@@ -222,6 +222,8 @@ class ObjectStore:
                 patience_s = PATIENCE_S if self._answered else FIRST_PATIENCE_S
                 if waited_s >= patience_s:
                     words = f"no answer within {waited_s:.0f} s ({reason})"
+                    if not self._answered:
+                        raise OSError(errno.ENXIO, f"{words}; see AWS_ENDPOINT_URL and the network", self._spoken(key)) from error
                     raise OSError(errno.EIO, f"{words}; look after the store and the network", self._spoken(key)) from error
                 if waited_s >= _SAID_AFTER_S and not told:
                     told = True

@@ -90,6 +90,7 @@ class FaultyProxy:
     def __init__(self, url: str) -> None:
         self.fault: Callable[[str, str], Fault] = lambda method, path: None
         self.requests: list[str] = []
+        self.drops_conditions = False  # like a store that has never heard of them
         target = url.removeprefix("http://")
         proxy = self
 
@@ -126,11 +127,13 @@ class _Handler(BaseHTTPRequestHandler):
         if isinstance(fault, float):
             time.sleep(fault)
         elif isinstance(fault, int):
-            code = {503: "SlowDown", 500: "InternalError"}[fault]
+            code = {403: "AccessDenied", 503: "SlowDown", 500: "InternalError"}[fault]
             self._answer(fault, {"Content-Type": "application/xml"}, f"<Error><Code>{code}</Code><Message>later</Message></Error>".encode())
             return
+        dropped = ("host", "if-match", "if-none-match") if proxy.drops_conditions else ("host",)
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in dropped}
         connection = http.client.HTTPConnection(self.target, timeout=30)
-        connection.request(self.command, self.path, body, {**self.headers, "Host": self.target})
+        connection.request(self.command, self.path, body, {**headers, "Host": self.target})
         answer = connection.getresponse()
         content = answer.read()
         connection.close()

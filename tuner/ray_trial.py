@@ -37,8 +37,10 @@ logger = logging.getLogger(__name__)
 
 LOG_TAIL_LINES = 30
 
-# Full, over its quota, at its largest file, read-only, gone: every other trial would fail in the same way.
-STORAGE_TAKES_NOTHING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.ESTALE})
+# Full, over its quota, at its largest file, read-only, gone, credentials expired: every other trial would fail in the same way.
+STORAGE_TAKES_NOTHING = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.ESTALE, errno.EACCES, errno.ENXIO}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,8 +22,8 @@ def writable(storage: Storage) -> None:
     """Try the storage from here; leave no trace.
 
     Raises:
-        UsageError: An object store does not answer, or does not honour conditional writes.
-        OSError: There is no such bucket, or it cannot be written to; a folder cannot be made or written to.
+        UsageError: What was written reads differently, or an object store does not honour conditional writes.
+        OSError: There is no such bucket, it does not answer, or it cannot be written to; a folder cannot be made or written to.
     """
     with token(storage) as (name, content):
         if storage.read_now(name) != content:
@@ -40,15 +40,7 @@ def token(storage: Storage) -> Iterator[tuple[str, bytes]]:
     name, content = f"{FOLDER}/{uuid.uuid4().hex}", uuid.uuid4().bytes
     made = [folder for folder in (storage.root / FOLDER, storage.root, *storage.root.parents) if not folder.exists()]
     try:
-        if storage.mirror is None:
-            storage.write_atomic(name, content)
-        else:
-            storage.mirror.store.put(storage.mirror.key(name), content)
-    except OSError as error:
-        if storage.mirror is not None and not storage.mirror.store.answered:
-            raise UsageError(f"{storage}: {error.strerror}; see AWS_ENDPOINT_URL, or name another storage with --storage") from error
-        raise
-    try:
+        _put(storage, name, content)
         yield name, content
     finally:
         _clean(storage, name)
@@ -70,10 +62,7 @@ def answer(address: str, name: str, content: bytes, node: str) -> str | None:
         storage = Storage.at(address, follow=False)
         if storage.read_now(name) != content:
             return "read something else than was written: another storage of the same name"
-        if storage.mirror is None:
-            storage.write_atomic(f"{name}.{node}", content)
-        else:
-            storage.mirror.store.put(storage.mirror.key(f"{name}.{node}"), content)
+        _put(storage, f"{name}.{node}", content)
     except FileNotFoundError:
         return "did not find what the driver had written"
     except (OSError, ResultsError, ValueError) as error:
@@ -87,6 +76,14 @@ def answered(storage: Storage, name: str, content: bytes, node: str) -> bool:
         return storage.read_now(f"{name}.{node}") == content
     except FileNotFoundError:
         return False
+
+
+def _put(storage: Storage, name: str, content: bytes) -> None:
+    """Write a file; on an object store there alone, not in a local copy."""
+    if storage.mirror is None:
+        storage.write_atomic(name, content)
+    else:
+        storage.mirror.store.put(storage.mirror.key(name), content)
 
 
 def _clean(storage: Storage, name: str) -> None:

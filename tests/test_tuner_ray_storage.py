@@ -1,0 +1,112 @@
+"""Real sweeps through Ray on an object store, and a cluster of which one node does not see it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import object_stores
+import pytest
+from object_stores import machine
+from test_tuner_ray_driver import STABLE, SWEEP, call, start, wait_for_reports
+
+from results.storage import Storage
+
+pytestmark = pytest.mark.ray
+
+RUNS = "s3://sweeps/runs"
+SHORT = ("-s", "search.trials=4", "-s", "resources.workers=1", "-s", "data.train_examples=200")
+FINAL = ("-s", "final={top: 1, epochs: 2}")
+
+# Two nodes of a cluster, the second with another endpoint; asked about a folder, and about a bucket.
+TWO_NODES = """
+import sys
+from pathlib import Path
+import ray
+from ray.cluster_utils import Cluster
+from results import object_store
+from results.storage import Storage
+from tuner.errors import UsageError
+from tuner.ray_storage import require_every_node
+
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+cluster.add_node(num_cpus=1, env_vars={"AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
+ray.init(address=cluster.address, log_to_driver=False, configure_logging=False)
+require_every_node(Storage(Path(sys.argv[1])))
+print("the folder is seen")
+try:
+    require_every_node(Storage.at("s3://sweeps/nodes/digits"))
+except UsageError as error:
+    print(error)
+ray.shutdown()
+cluster.shutdown()
+"""
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with object_stores.server() as url:
+        yield url
+
+
+def stable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a leaderboard without times, places, and the attempt that wrote a checkpoint."""
+    kept = [{name: row.get(name) for name in STABLE} for row in rows]
+    return [row | {"checkpoint": (row["checkpoint"] or "").partition(".")[0]} for row in kept]
+
+
+def test_sweep_on_an_object_store_whose_driver_is_killed_goes_on_on_another_machine(url: str, tmp_path: Path) -> None:
+    machines = [tmp_path / name for name in "abcd"]
+    for folder in machines:
+        folder.mkdir()
+        (folder / "tiny.yaml").write_text(SWEEP)
+    a, b, c, d = machines
+    call(a, "run", "tiny.yaml", *SHORT)
+    undisturbed = stable(json.loads(call(a, "leaderboard", "tiny", "-o", "json").stdout))
+
+    process = start(b, "run", "tiny.yaml", *SHORT, *FINAL, "--storage", RUNS)
+    with machine(tmp_path / "watching"):
+        wait_for_reports(Storage.at(f"{RUNS}/tiny"), 6, process)
+    process.kill()
+    process.communicate()
+
+    assert json.loads(call(c, "status", "tiny", "--storage", RUNS, "-o", "json").stdout)["state"] == "interrupted"
+    assert call(c, "note", f"{RUNS}/tiny", "goes on elsewhere").stdout == f"noted on {RUNS}/tiny\n"
+    resumed = call(c, "resume", "tiny", "--storage", RUNS)
+    assert f"{RUNS}/tiny/finals/" in resumed.stdout
+
+    rows = json.loads(call(d, "leaderboard", f"{RUNS}/tiny", "-o", "json").stdout)
+    assert stable(rows) == undisturbed
+    seen = call(d, "status", f"{RUNS}/tiny").stdout
+    assert "goes on elsewhere" in seen
+    made = json.loads(call(d, "promote", "tiny", "--storage", RUNS, "-o", "json").stdout)  # nothing is trained again
+    kept = object_stores.keys("runs/tiny/")
+    assert {
+        f"{made[0]['folder']}/{name}".removeprefix("s3://sweeps/") for name in ("model.safetensors", "model.py", "metrics.json")
+    } <= set(kept)
+    # Nobody starts from more than one checkpoint of a trial, and the driver deletes the rest.
+    checkpoints = {key.rpartition("/")[0] for key in kept if "/checkpoints/" in key and "/finals/" not in key}
+    assert len(checkpoints) <= sum(row["checkpoint"] is not None for row in rows)
+    stored = b"".join(object_stores.client().get_object(Bucket="sweeps", Key=key)["Body"].read() for key in kept)
+    assert object_stores.SECRET.encode() not in stored
+    assert not any(object_stores.SECRET.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_cluster_of_which_one_node_does_not_see_the_storage_is_refused(url: str, tmp_path: Path) -> None:
+    environment = os.environ | {"HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[1]), "RAY_USAGE_STATS_ENABLED": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_NODES, str(tmp_path / "runs")], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    seen, refused = done.stdout.splitlines()
+    assert seen == "the folder is seen"
+    assert refused.startswith("1 of 2 nodes do not see the storage s3://sweeps/nodes/digits: a task on ")
+    assert "EndpointConnectionError" in refused
+    assert refused.endswith(
+        "every node needs boto3, the endpoint and credentials in its own environment, or name another one with --storage"
+    )
+    assert object_stores.keys("nodes/") == []
+    assert not (tmp_path / "runs").exists()
