@@ -74,6 +74,6 @@ def read(storage: Storage) -> "pd.DataFrame":
     """
     table = derived.current(storage, NAME, version=SCHEMA_VERSION, derive=derive)
     if not table.num_rows:
-        raise NotASweep(f"{storage.root}: no steps were recorded; say `record: steps` in the sweep file before it starts")
+        raise NotASweep(f"{storage}: no steps were recorded; say `record: steps` in the sweep file before it starts")
     frame: pd.DataFrame = table.to_pandas(use_threads=False)
     return frame

@@ -10,7 +10,7 @@ from typing import Any
 
 import object_stores
 import pytest
-from object_stores import machine
+from object_stores import FaultyProxy, machine
 from test_tuner_ray_driver import STABLE, SWEEP, call, start, wait_for_reports
 
 from results.storage import Storage
@@ -43,6 +43,23 @@ except UsageError as error:
     print(error)
 ray.shutdown()
 cluster.shutdown()
+"""
+
+
+# A worker without a cluster, told to train one epoch on a storage.
+WORKER = """
+import dataclasses, sys, warnings
+sys.path.insert(0, "tests")
+warnings.simplefilter("ignore")
+from pictures import recipe
+from tuner.decisions import Job
+from tuner.ray_trial import RayTrial, WorkOrder
+
+small = {"blocks": [1], "channels": 4}
+config = recipe(model=small, lr=0.05, data={"name": "digits", "validation": 200, "train_examples": 200})
+job = Job(trial="t00001", config=config, from_epoch=0, until_epoch=1, attempt=1, checkpoint=None, checkpoint_epochs=1)
+worker = RayTrial(config={"order": dataclasses.asdict(WorkOrder.of(job, root=sys.argv[1], threads=1, test=False))})
+print(worker.step()["outcome"])
 """
 
 
@@ -93,6 +110,19 @@ def test_sweep_on_an_object_store_whose_driver_is_killed_goes_on_on_another_mach
     stored = b"".join(object_stores.client().get_object(Bucket="sweeps", Key=key)["Body"].read() for key in kept)
     assert object_stores.SECRET.encode() not in stored
     assert not any(object_stores.SECRET.encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_checkpoint_that_the_store_refuses_is_no_fault_of_the_trial(url: str, tmp_path: Path) -> None:
+    proxy = FaultyProxy(url)
+    proxy.fault = lambda method, path: 403 if method == "PUT" else None
+    with object_stores.using(proxy.url), machine(tmp_path):
+        root = Path(__file__).parents[1]
+        done = subprocess.run(
+            [sys.executable, "-c", WORKER, "s3://sweeps/refused/tiny"], cwd=root, capture_output=True, text=True, timeout=120
+        )
+    proxy.close()
+    assert done.stdout.startswith("StorageFailed(reason='s3://sweeps/refused/tiny/trials/t00001/checkpoints/000001.1/"), done.stderr
+    assert done.stdout.rstrip().endswith(": access denied')")
 
 
 def test_cluster_of_which_one_node_does_not_see_the_storage_is_refused(url: str, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def tidy(storage: Storage, record: TrialRecord) -> None:
 
 
 def publish(storage: Storage, name: str) -> None:
-    """Let the driver and every node see the checkpoint that a worker has written."""
+    """Let the driver and every node see the checkpoint, or the export, that a worker has written."""
     if storage.mirror is not None:
         storage.publish(name, last=LAST)
         shutil.rmtree(storage.path(name))  # whoever goes on from it may be on another node

@@ -21,6 +21,7 @@ import torch
 from ray import tune
 
 from results.events import EndStatus
+from results.places import SCHEME
 from results.redact import redact_logs, redacted
 from results.storage import Storage
 from trainable.allocator import keep_freed_memory
@@ -37,10 +38,8 @@ logger = logging.getLogger(__name__)
 
 LOG_TAIL_LINES = 30
 
-# Full, over its quota, at its largest file, read-only, gone, credentials expired: every other trial would fail in the same way.
-STORAGE_TAKES_NOTHING = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.ESTALE, errno.EACCES, errno.ENXIO}
-)
+# Full, over its quota, at its largest file, read-only, gone: every other trial would fail in the same way.
+STORAGE_TAKES_NOTHING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.ESTALE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +154,8 @@ class RayTrial(tune.Trainable):
         except OutOfMemory as error:
             return self._ended("out_of_memory", error)
         except OSError as error:
-            if error.errno not in STORAGE_TAKES_NOTHING:
+            # What an object store refuses (expired credentials, say), it refuses all; what a file does may be the trial's own doing.
+            if error.errno not in STORAGE_TAKES_NOTHING and not str(error.filename).startswith(SCHEME):
                 return self._ended("failed", error)
             self._training = None
             return {"outcome": StorageFailed(reason=f"{error.filename or order.root}: {error.strerror}")}
@@ -238,5 +238,5 @@ def _finish(training: Training, order: WorkOrder) -> dict[str, Any]:
     place = _place(order)
     name = f"trials/{order.trial}/export"
     figures = finish(training, place.path(name))
-    place.publish(name)
+    checkpoints.publish(place, name)
     return figures
