@@ -9,6 +9,7 @@ append (mean, standard deviation over the repeats, 95th percentile), their ratio
 
 import argparse
 import json
+import logging
 import os
 import platform
 import statistics
@@ -18,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from results import journal, mirror
+from results import journal
 from results.events import Decided, Reported, stamp
 from results.journal import Journal
 from results.lock import SweepLock
@@ -34,6 +35,7 @@ def own_server() -> Iterator[str]:
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for every request
     host, port = server.get_host_and_port()
     os.environ |= {
         "AWS_ENDPOINT_URL": f"http://{host}:{port}",
@@ -95,11 +97,10 @@ def main() -> None:
             stored = Storage.at(address)
             taken["store"].append(appends(stored, options.appends))
             reads.append(read_s(address, Path(scratch) / f"reader-{repeat}", 2 * options.appends))
-            other = mirror.of(stored.root)
-            assert other is not None
-            other.delete(other.files("journal"))
+            assert stored.mirror is not None
+            stored.mirror.delete(stored.mirror.files("journal"))
     seen = {name: _summary(runs) for name, runs in taken.items()}
-    about = {"appends": options.appends, "repeats": options.repeats, "store": options.bucket or "moto, on this machine"}
+    about = {"appends": options.appends, "repeats": options.repeats, "server": options.bucket or "moto, on this machine"}
     figures = seen | {"ratio": round(seen["store"]["mean_ms"] / seen["folder"]["mean_ms"], 1), "read_s": round(statistics.fmean(reads), 3)}
     machine = {"hardware": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores", "commit": provenance.commit()}
     print(json.dumps(about | machine | figures, indent=2))
