@@ -1,5 +1,6 @@
 """History -> `curves.parquet`: one row per trial and epoch, sorted by both. Epochs trained again after a crash are not in it."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -32,9 +33,9 @@ def write(storage: Storage, history: History) -> None:
     derived.write(storage, NAME, derive(history))
 
 
-def read_table(storage: Storage) -> pa.Table:
-    """Return the curves as they stand now. Errors as in `derived.current`."""
-    return derived.current(storage, NAME, version=SCHEMA_VERSION, derive=derive)
+def read_table(storage: Storage, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return the curves as they stand now. Columns and errors as in `derived.current`."""
+    return derived.current(storage, NAME, version=SCHEMA_VERSION, derive=derive, columns=columns)
 
 
 def read(storage: Storage) -> "pd.DataFrame":

@@ -4,7 +4,7 @@ The journal is the truth. `current` answers with the stored file as long as that
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -125,11 +125,20 @@ def write(storage: Storage, name: str, table: pa.Table) -> None:
     storage.write_atomic(name, sink.getvalue().to_pybytes())
 
 
-def current(storage: Storage, name: str, *, version: int, derive: Callable[[History], pa.Table]) -> pa.Table:
+def current(
+    storage: Storage, name: str, *, version: int, derive: Callable[[History], pa.Table], columns: Sequence[str] | None = None
+) -> pa.Table:
     """Return the stored table, or one derived anew where that is missing or lags behind the journal.
 
     It lags where a driver was killed before it could refresh it. While a driver is at work it is at most one refresh old. A driver that is
     gone without a word has interrupted its trials: they are `pending`, the sweep's state is `interrupted`.
+
+    Args:
+        storage: The sweep's folder.
+        name: The file.
+        version: The newest schema version that this release reads.
+        derive: What makes the table of a history.
+        columns: Names of the columns wanted; None for all. One that a file of an earlier release lacks is left out.
 
     Raises:
         NotASweep: There is neither a table nor a journal.
@@ -139,7 +148,7 @@ def current(storage: Storage, name: str, *, version: int, derive: Callable[[Hist
     alive = lock.holder(storage) is not None
     has_journal = storage.exists(journal.FOLDER)
     if storage.exists(name) and (alive or not has_journal or not _lags(storage, name)):
-        table = read(storage, name, version=version)
+        table = read(storage, name, version=version, columns=columns)
         if alive or not has_journal or metadata(table)["state"] != "running":
             return table
     if not has_journal:
@@ -147,16 +156,18 @@ def current(storage: Storage, name: str, *, version: int, derive: Callable[[Hist
     history = History.of(journal.read(storage))
     if history.driver is not None and not alive:
         history.apply(DriverStopped(at=history.last_at, reason="interrupted"))
-    return derive(history)
+    table = derive(history)
+    return table if columns is None else table.select([column for column in columns if column in table.column_names])
 
 
-def read(storage: Storage, name: str, *, version: int) -> pa.Table:
+def read(storage: Storage, name: str, *, version: int, columns: Sequence[str] | None = None) -> pa.Table:
     """Return the file's table.
 
     Args:
         storage: The sweep's folder.
         name: The file.
         version: The newest schema version that this release reads.
+        columns: Names of the columns wanted; None for all.
 
     Raises:
         FileNotFoundError: There is none.
@@ -167,7 +178,7 @@ def read(storage: Storage, name: str, *, version: int) -> pa.Table:
     remedy = "delete it, it is derived from the journal again"
     try:
         # One thread: a pool that has touched Python's memory aborts the interpreter at its exit, one time in three (apache/arrow#50482).
-        table = pq.ParquetFile(pa.BufferReader(storage.read(name)), pre_buffer=False).read(use_threads=False)
+        table = pq.ParquetFile(pa.BufferReader(storage.read(name)), pre_buffer=False).read(columns=columns, use_threads=False)
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise

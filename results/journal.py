@@ -135,14 +135,14 @@ def read(storage: Storage) -> Iterator[Event]:
     """
     expected = 1
     numbered = False
-    for position, segment in enumerate(_segments(storage.path(FOLDER)), start=1):
+    for position, segment in enumerate(segments(storage.path(FOLDER)), start=1):
         if int(segment.stem) != position:
             raise Unreadable(f"{segment.parent}: segment {position:08d}.jsonl is missing; put it back, later segments build on it")
         with segment.open("rb") as file:
             for place, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
                     continue
-                event, number = _event(line, segment, place)
+                event, number = parse(line, segment, place)
                 if number != expected and (numbered or number is not None):
                     raise Unreadable(f"{segment}:{place}: {_out_of_order(number, expected)}")
                 numbered = number is not None
@@ -150,14 +150,18 @@ def read(storage: Storage) -> Iterator[Event]:
                 yield event
 
 
-def _line(event: Event, number: int) -> bytes:
-    """Return an event as it stands in the journal; the number goes first, where a person looks for it."""
-    text = json.dumps(encode(event), separators=(",", ":"), ensure_ascii=False)
-    return f'{{"n":{number},{text[1:]}\n'.encode()
+def parse(line: bytes, segment: Path, place: int) -> tuple[Event, int | None]:
+    """Return what a line says, and its number, None where it has none.
 
+    Args:
+        line: The line, with or without its newline.
+        segment: The file, for messages.
+        place: The line's number in that file, 1-based, for messages.
 
-def _event(line: bytes, segment: Path, place: int) -> tuple[Event, int | None]:
-    """Return what a line says, and its number."""
+    Raises:
+        Unreadable: It is damaged; the message names file and line.
+        NewerFormat: A newer release wrote it.
+    """
     try:
         values = json.loads(line.decode())  # decoded here: json.loads takes a fifth longer to guess the encoding
         number = values.pop("n", None)
@@ -170,6 +174,19 @@ def _event(line: bytes, segment: Path, place: int) -> tuple[Event, int | None]:
         seen, known = event.version, JOURNAL_VERSION
         raise NewerFormat(f"{segment}:{place}: the journal has version {seen}, this release reads up to {known}; install a newer release")
     return event, number
+
+
+def segments(folder: Path) -> list[Path]:
+    """Return the segments in a journal's folder, oldest first; a folder that is not there has none."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if _SEGMENT_NAME.fullmatch(path.name))
+
+
+def _line(event: Event, number: int) -> bytes:
+    """Return an event as it stands in the journal; the number goes first, where a person looks for it."""
+    text = json.dumps(encode(event), separators=(",", ":"), ensure_ascii=False)
+    return f'{{"n":{number},{text[1:]}\n'.encode()
 
 
 def _out_of_order(number: object, expected: int) -> str:
@@ -187,7 +204,7 @@ def _out_of_order(number: object, expected: int) -> str:
 
 def _last_number(folder: Path) -> int:
     """Return the number of the journal's last whole line, 0 where there is none; read from the end."""
-    for segment in reversed(_segments(folder)):
+    for segment in reversed(segments(folder)):
         if lines := _whole_lines_of_the_tail(segment):
             number = json.loads(lines[-1]).get("n")  # `read` has seen the line before anybody appends behind it
             return _count(folder) if number is None else int(number)
@@ -211,14 +228,8 @@ def _whole_lines_of_the_tail(segment: Path) -> list[bytes]:
 
 def _count(folder: Path) -> int:
     """Return how many whole lines a journal of version 1 has."""
-    return sum(segment.read_bytes().count(b"\n") for segment in _segments(folder))
-
-
-def _segments(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if _SEGMENT_NAME.fullmatch(path.name))
+    return sum(segment.read_bytes().count(b"\n") for segment in segments(folder))
 
 
 def _next_number(folder: Path) -> int:
-    return max((int(path.stem) for path in _segments(folder)), default=0) + 1
+    return max((int(path.stem) for path in segments(folder)), default=0) + 1

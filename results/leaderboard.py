@@ -4,6 +4,7 @@ The table is derived, at any time, from the journal alone; it is the same whatev
 only by the function that returns a frame, so that the terminal answers at once.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -38,9 +39,9 @@ def write(storage: Storage, history: History) -> None:
     derived.write(storage, NAME, derive(history))
 
 
-def read_table(storage: Storage) -> pa.Table:
-    """Return the leaderboard as it stands now. Errors as in `derived.current`."""
-    return derived.current(storage, NAME, version=SCHEMA_VERSION, derive=derive)
+def read_table(storage: Storage, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return the leaderboard as it stands now. Columns and errors as in `derived.current`."""
+    return derived.current(storage, NAME, version=SCHEMA_VERSION, derive=derive, columns=columns)
 
 
 def read(storage: Storage) -> "pd.DataFrame":

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -34,6 +35,7 @@ def lines(history: History, record: TrialRecord, *, rank: int | None, terminal: 
         _curve(history, record, metric, percent, terminal),
         _decisions(record, percent),
         _segments(record),
+        _remarks(record, terminal),
         _log(record),
         _files(record),
     ]
@@ -83,6 +85,10 @@ def as_data(record: TrialRecord, rank: int | None) -> dict[str, Any]:
         "losses": [{"attempt": loss.attempt, "reason": loss.reason, "at": loss.at} for loss in record.losses],
         "log_tail": list(record.ended.log_tail) if record.ended is not None else [],
         "checkpoint": record.checkpoint,
+        "hidden": record.hidden,
+        "tags": list(record.tags),
+        "notes": [{"at": note.at, "author": note.author, "text": note.text} for note in record.notes],
+        "tested": None if record.tested is None else dict(record.tested.metrics),
     }
 
 
@@ -205,6 +211,15 @@ def _segments(record: TrialRecord) -> list[str]:
         TextColumn("lost", [shorten(lost.get(launch.attempt, ""), 40) for launch in rows]),
     ]
     return ["segments (UTC)", *(f"  {line}" for line in aligned([column for column in columns if any(column.cells)]))]
+
+
+def _remarks(record: TrialRecord, terminal: Terminal) -> list[str]:
+    """Return what people have put on it."""
+    said = [f"tags  {' '.join(record.tags)}"] if record.tags else []
+    said += [f"{note.at[:10]} {note.author}: {' '.join(note.text.split())}" for note in record.notes]
+    said += ["hidden from the leaderboard"] if record.hidden else []
+    width = (terminal.width or WIDTH) - 4
+    return ["remarks", *(f"  {line}" for text in said for line in textwrap.wrap(text, max(width, 40)))] if said else []
 
 
 def _log(record: TrialRecord) -> list[str]:

@@ -13,6 +13,8 @@ from results.tables import TextColumn, aligned, fit
 from results.terminal import BOLD, FAINT, Terminal
 from results.trial_text import score_text
 
+_COLUMNS = ("rank", "trial", "score", "rung_epochs", "parameters")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Winner:
@@ -81,7 +83,7 @@ def lines(found: Sequence[Winner], *, runs: Path, terminal: Terminal) -> list[st
 def _of_sweep(storage: Storage) -> Iterator[Winner]:
     name = storage.root.name
     try:
-        table = leaderboard.read_table(storage)
+        table = leaderboard.read_table(storage, columns=_COLUMNS)
     except (ResultsError, OSError) as error:
         yield Winner(sweep=name, remark=str(error))
         return

@@ -77,21 +77,26 @@ def test_the_end_of_a_run_shows_its_top_and_a_final_its_figures(runs: Path, caps
 
 SCRIPT = """
 import sys, typer
-from tuner.cli import review
+from tuner.cli import attend, review
 app = typer.Typer()
-app.command()(review.leaderboard)
+for command in (review.leaderboard, review.show, review.compare, review.winners, attend.status):
+    app.command()(command)
 try:
-    app(sys.argv[1:], standalone_mode=False)
+    for arguments in " ".join(sys.argv[1:]).split(" , "):
+        app(arguments.split(), standalone_mode=False)
 finally:
     heavy = {"torch", "ray", "pandas", "optuna", "rich"} & set(sys.modules)
     print("heavy:", sorted(heavy), file=sys.stderr)
 """
 
+LOOKS = "leaderboard digits , show digits 7 , compare digits 1 7 , winners , status digits"
 
-def test_it_answers_without_torch_ray_or_pandas(runs: Path) -> None:
+
+def test_commands_that_look_answer_without_torch_ray_or_pandas(runs: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    result = subprocess.run([sys.executable, "-c", SCRIPT, "digits"], capture_output=True, text=True, check=True, env=environment)
+    result = subprocess.run([sys.executable, "-c", SCRIPT, LOOKS], capture_output=True, text=True, check=True, env=environment)
     assert result.stderr == "heavy: []\n"
+    assert result.stdout.count("next: ") == 4
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["colour", "NO_COLOR"])
@@ -100,7 +105,9 @@ def test_on_a_terminal_the_leader_is_bold_unless_colour_is_unwanted(runs: Path, 
     if plain:
         environment["NO_COLOR"] = "1"
     leader, follower = pty.openpty()
-    process = subprocess.Popen([sys.executable, "-c", SCRIPT, "digits"], stdout=follower, stderr=subprocess.DEVNULL, env=environment)
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, "leaderboard", "digits"], stdout=follower, stderr=subprocess.DEVNULL, env=environment
+    )
     os.close(follower)
     shown = b""
     try:

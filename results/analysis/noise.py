@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from results.derived import About
 
 if TYPE_CHECKING:
     from results.analysis.frames import Frames
@@ -76,6 +80,19 @@ def between_seeds(frames: "Frames") -> Noise | None:
     return Noise(sd=float(np.sqrt(squares / free)), n=n, source="seeds") if free >= MIN_PAIRS - 1 else None
 
 
+def tied(board: pa.Table, curves: pa.Table) -> int:
+    """Return how many of the first rows of a leaderboard chance alone may have ordered; see `num_tied`.
+
+    Args:
+        board: The leaderboard, of which `rank`, `rung_epochs` and `score` are read.
+        curves: The curves: `trial`, `epoch` and the metric.
+    """
+    ranked = board.filter(pc.is_valid(board["rank"]))
+    trials = _numbers(pc.dictionary_encode(curves["trial"].combine_chunks()).indices)
+    noise = between_epochs(trials, _numbers(curves["epoch"]), _numbers(curves[About.of(board).metric]))
+    return num_tied(ranked["rung_epochs"].to_pylist(), ranked["score"].to_pylist(), noise)
+
+
 def num_tied(rungs: Sequence[int], scores: Sequence[float], noise: Noise | None) -> int:
     """Return how many of the first rows of a leaderboard are at one rung and within noise of the first: 1 where none but itself is.
 
@@ -88,3 +105,20 @@ def num_tied(rungs: Sequence[int], scores: Sequence[float], noise: Noise | None)
         return len(rungs[:1])
     near = (rung == rungs[0] and not noise.distinguishes(scores[0], score) for rung, score in zip(rungs, scores, strict=True))
     return sum(1 for _ in itertools.takewhile(bool, near))
+
+
+def _numbers(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """Return a column as floats, NaN where it is null.
+
+    Arrow's own way to numpy, and a scalar to fill with, would import pandas, which takes longer than all the rest.
+    """
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return np.where(_memory(pc.is_valid(whole)), _memory(whole), np.nan)
+
+
+def _memory(values: pa.Array) -> np.ndarray:
+    """Return what lies in an array's memory, as floats; where it is null, anything."""
+    floats = values.cast(pa.int8()).cast(pa.float64()) if pa.types.is_boolean(values.type) else values.cast(pa.float64())
+    if not len(floats):  # there may be no memory at all
+        return np.empty(0)
+    return np.frombuffer(floats.buffers()[1], dtype=np.float64, count=len(floats), offset=8 * floats.offset)

@@ -120,8 +120,7 @@ def show(
     from results.terminal import Terminal
 
     place = find_sweep(sweep, storage)
-    history, ranks = _history(place)
-    record = named(history, trial, sweep)
+    history, [record], ranks = _told(place, [trial], sweep)
     if output is Plain.json:
         print(json.dumps(trial_text.as_data(record, ranks[record.trial]), indent=2))
         return
@@ -151,8 +150,7 @@ def compare(
     if len(trials) < 2:
         raise UsageError(f"one trial alone cannot be compared; name another, or: shortlist show {sweep} {trials[0]}")
     place = find_sweep(sweep, storage)
-    history, ranks = _history(place)
-    records = [named(history, trial, sweep) for trial in trials]
+    history, records, ranks = _told(place, trials, sweep)
     if output is Plain.json:
         differing = comparing.differing(records)
         print(json.dumps({"differing": differing, "trials": [trial_text.as_data(r, ranks[r.trial]) for r in records]}, indent=2))
@@ -225,18 +223,24 @@ def replay(
     )
 
 
-def named(history: "History", trial: str, sweep: str) -> "TrialRecord":
-    """Return the trial of that id, or of that number.
+def _told(place: "Storage", trials: "Sequence[str]", sweep: str) -> "tuple[History, list[TrialRecord], dict[str, int | None]]":
+    """Return what happened to some trials, named by their ids or numbers, their records in that order, and the rank of each.
 
     Raises:
-        UsageError: There is none; the message says how far the ids go.
+        UsageError: There is none of that name; the message says how far the ids go.
     """
+    from results import leaderboard
+    from results.excerpt import excerpt
     from tuner.errors import UsageError
 
-    if (record := history.trials.get(f"t{int(trial):05d}" if trial.isdecimal() else trial)) is None:
-        last = next(reversed(history.trials), "none yet")
-        raise UsageError(f"{sweep} has no trial {trial}, its trials go up to {last}; see: shortlist leaderboard {sweep}")
-    return record
+    ids = [f"t{int(trial):05d}" if trial.isdecimal() else trial for trial in trials]
+    history = excerpt(place, ids)
+    board = leaderboard.read_table(place, columns=["rank", "trial"])
+    ranks = dict(zip(board["trial"].to_pylist(), board["rank"].to_pylist(), strict=True))
+    if unknown := [named for named, trial in zip(trials, ids, strict=True) if trial not in history.trials]:
+        last = max(ranks, key=lambda trial: (len(trial), trial), default="none yet")
+        raise UsageError(f"{sweep} has no trial {unknown[0]}, its trials go up to {last}; see: shortlist leaderboard {sweep}")
+    return history, [history.trials[trial] for trial in ids], {trial: ranks.get(trial) for trial in ids}
 
 
 def _condition(text: str) -> tuple[Sequence[str], Callable[[Callable[[str], Any]], bool]]:
@@ -266,36 +270,13 @@ def _listed(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _history(place: "Storage") -> "tuple[History, dict[str, int | None]]":
-    """Return what happened, and the rank of each trial."""
-    from results import journal, ranking
-    from results.errors import NotASweep
-    from results.history import History
-
-    history = History.of(journal.read(place))
-    if history.started is None:
-        raise NotASweep(f"{place}: no journal there, so single trials cannot be shown; the table is: shortlist leaderboard {place}")
-    return history, {
-        record.trial: number if ranking.ranked(record) else None for number, record in enumerate(ranking.order(history), start=1)
-    }
-
-
 def _num_tied(board: "pa.Table", place: "Storage") -> int:
     """Return how many of the first rows chance alone may have ordered."""
-    import numpy as np
-    import pyarrow.compute as pc
-
     from results import curves
     from results.analysis import noise
     from results.derived import About
 
-    ranked = board.filter(pc.is_valid(board["rank"]))
-    told = curves.read_table(place)
-    # Through lists: Arrow's own way to numpy imports pandas, which takes longer than all the rest.
-    trials = np.array(told["trial"].combine_chunks().dictionary_encode().indices.to_pylist(), dtype=int)
-    epochs, scores = np.array(told["epoch"].to_pylist(), dtype=int), np.array(told[About.of(board).metric].to_pylist(), dtype=float)
-    spread = noise.between_epochs(trials, epochs, scores)
-    return noise.num_tied(ranked["rung_epochs"].to_pylist(), ranked["score"].to_pylist(), spread)
+    return noise.tied(board, curves.read_table(place, columns=["trial", "epoch", About.of(board).metric]))
 
 
 def _write_parquet(table: "pa.Table") -> None:
