@@ -150,13 +150,14 @@ def derive(repeats: int, options: argparse.Namespace) -> dict[str, Any]:
             options.derive_trials, RUNGS, lambda number: next(e for k, e in reversed([*enumerate(ends)]) if number % 3**k == 0), MAX_EPOCHS
         )
     )
-    seconds = []
+    seconds, processor_seconds = [], []
     for _ in range(repeats):
-        started = time.perf_counter()
+        started, processor = time.perf_counter(), time.process_time()
         table = leaderboard.derive(history)
         seconds.append(time.perf_counter() - started)
+        processor_seconds.append(time.process_time() - processor)
     assert table.num_rows == options.derive_trials
-    return {"trials": options.derive_trials, "epochs": history.epochs, "derive_s": spread(seconds)}
+    return {"trials": options.derive_trials, "epochs": history.epochs, "wall_s": spread(seconds), "processor_s": spread(processor_seconds)}
 
 
 def spread(values: Sequence[float]) -> list[float]:

@@ -19,6 +19,8 @@ Source = TypeVar("Source")
 
 TIME = pa.timestamp("ms", tz="UTC")
 
+_BLOCK = 256  # rows whose records stay in the processor's cache while all columns are taken from them
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -30,6 +32,7 @@ class Row:
         rung_epochs: The highest rung at which it has a score; None where it has no rank.
         score: The metric there.
         best: The report with the best score, the earliest of equals; None before the first finite one.
+        last: The newest report; None before the first. Here once, for many columns ask for it.
     """
 
     record: TrialRecord
@@ -37,6 +40,7 @@ class Row:
     rung_epochs: int | None
     score: float | None
     best: Reported | None
+    last: Reported | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +65,13 @@ class Column(Generic[Source]):
         """Return the column as the file describes it."""
         return pa.field(self.name, self.arrow_type, metadata={"unit": self.unit, "meaning": self.meaning})
 
-    def array(self, rows: Iterable[Source]) -> pa.Array:
-        """Return its values."""
-        return pa.array([self.value(row) for row in rows], type=self.arrow_type)
-
 
 def _last(name: str) -> Callable[[Row], Any]:
     """Return what takes one figure of the last epoch reported."""
     figure = attrgetter(name)
 
     def value(row: Row) -> Any:
-        last = row.record.last
-        return None if last is None else figure(last)
+        return None if row.last is None else figure(row.last)
 
     return value
 
@@ -182,7 +181,7 @@ COLUMNS: tuple[Column[Row], ...] = (
         lambda row: max((report.peak_memory_bytes for report in row.record.curve.values()), default=None),
     ),
     Column("host", pa.string(), "", "Machine that trained its last epoch.", attrgetter("record.host")),
-    Column("device", pa.string(), "", "Device that trained its last epoch.", attrgetter("record.device")),
+    Column("device", pa.string(), "", "Device that trained its last epoch.", _last("device")),
     Column("seed", pa.int64(), "", "Seed of its weights, order of images and augmentation.", lambda row: row.record.config.get("seed")),
     Column("started_at", TIME, "UTC", "When it was first launched.", lambda row: _time(row.record.started_at)),
     Column("ended_at", TIME, "UTC", "When it ended. Null while it may go on.", lambda row: _time(row.record.ended_at)),
@@ -255,4 +254,11 @@ def table(columns: Iterable[Column[Source]], rows: Iterable[Source], metadata: M
     """Return rows as an Arrow table that describes itself."""
     columns, rows = list(columns), list(rows)
     schema = pa.schema([column.field() for column in columns], metadata=dict(metadata))
-    return pa.Table.from_arrays([column.array(rows) for column in columns], schema=schema)
+    values: list[list[Any]] = [[] for _ in columns]
+    for start in range(0, len(rows), _BLOCK):
+        block = rows[start : start + _BLOCK]
+        for column, cells in zip(columns, values, strict=True):
+            cells.extend(map(column.value, block))
+    return pa.Table.from_arrays(
+        [pa.array(cells, type=column.arrow_type) for column, cells in zip(columns, values, strict=True)], schema=schema
+    )

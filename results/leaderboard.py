@@ -62,13 +62,12 @@ def _rows(history: History) -> list[Row]:
     assert history.started is not None
     sign = ranking.sign(history.started.mode)
     rows = []
-    for place, record in enumerate(ranking.order(history), start=1):
-        standing = ranking.standing(record)
-        best = _best(record, sign)
+    for place, (record, standing) in enumerate(ranking.placed(history), start=1):
+        best, last = _best(record, sign), record.last
         if standing is None:
-            rows.append(Row(record, None, None, None, best))
+            rows.append(Row(record, None, None, None, best, last))
         else:
-            rows.append(Row(record, place, standing.rung_epochs, standing.score, best))
+            rows.append(Row(record, place, standing.rung_epochs, standing.score, best, last))
     return rows
 
 

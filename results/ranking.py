@@ -40,17 +40,15 @@ def standing(record: TrialRecord) -> Standing | None:
     """
     if record.status in UNRANKED:
         return None
-    scores = dict(record.rungs)
-    if record.status == "completed" and record.last is not None:
+    scores = record.rungs
+    if record.status == "completed" and (last := record.last) is not None:
         # Its last epoch rather than the sweep's max_epochs: a sweep that was extended keeps what was completed before.
-        scores[record.epochs] = record.last.score
-    reached = [rung for rung, score in scores.items() if score is not None and math.isfinite(score)]
-    if not reached:
-        return None
-    rung = max(reached)
-    score = scores[rung]
-    assert score is not None
-    return Standing(rung, score)
+        scores = scores | {last.epoch: last.score}
+    for rung in sorted(scores, reverse=True):
+        score = scores[rung]
+        if score is not None and math.isfinite(score):
+            return Standing(rung, score)
+    return None
 
 
 def ranked(record: TrialRecord) -> bool:
@@ -65,12 +63,17 @@ def eligible(record: TrialRecord) -> bool:
 
 def order(history: History) -> list[TrialRecord]:
     """Return all trials, best first; the unranked come last, by status in the order of a trial's life, then by id."""
+    return [record for record, _ in placed(history)]
+
+
+def placed(history: History) -> list[tuple[TrialRecord, Standing | None]]:
+    """Return all trials in the order of `order`, with where they stand."""
     better = sign("max" if history.started is None else history.started.mode)
 
-    def key(record: TrialRecord) -> tuple[int, int, float, str]:
-        place = standing(record)
+    def key(item: tuple[TrialRecord, Standing | None]) -> tuple[int, int, float, str]:
+        record, place = item
         if place is None:
             return (1, STATUSES.index(record.status), 0.0, record.trial)
         return (0, -place.rung_epochs, -better * place.score, record.trial)
 
-    return sorted(history.trials.values(), key=key)
+    return sorted(((record, standing(record)) for record in history.trials.values()), key=key)
