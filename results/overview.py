@@ -13,7 +13,7 @@ import pyarrow as pa
 from results import derived, leaderboard, lock
 from results.errors import Unreadable
 from results.events import seconds
-from results.history import STATUSES
+from results.history import STATUSES, Status
 from results.lock import Holder
 from results.storage import REQUESTS, Storage
 
@@ -87,7 +87,7 @@ class Overview:
     slots: int
     busy: int
     num_trials: int
-    counts: dict[str, int]
+    counts: dict[Status, int]
     epochs: Spending
     device_hours: Spending
     wall_s: Spending
@@ -107,8 +107,15 @@ def overview(storage: Storage, now: float) -> Overview:
         NewerFormat: A newer release wrote it.
         Unreadable: A file is damaged.
     """
-    driver = lock.holder(storage)
-    table = leaderboard.read_table(storage)
+    return of(leaderboard.read_table(storage), storage, lock.holder(storage), now)
+
+
+def of(table: pa.Table, storage: Storage, driver: Holder | None, now: float) -> Overview:
+    """Return what a leaderboard that was read before says; the other arguments are as in `Overview` and `overview`.
+
+    Raises:
+        Unreadable: `sweep.json` is damaged.
+    """
     about = derived.About.of(table)
     said = derived.metadata(table)
     seen = Counter(table["status"].to_pylist())

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 from sweeps import START, by_quality, make_search, make_sweep
 
+from results import bars
 from results.events import DriverStarted, Reported, SweepStarted, stamp
 from tuner import progress_lines as lines
 from tuner.decisions import Decision, Job
@@ -216,7 +217,7 @@ def test_updates_between_two_looks_cost_nothing(monkeypatch: pytest.MonkeyPatch)
     ("seconds", "text"), [(0, "5s"), (7, "5s"), (8, "10s"), (57, "55s"), (58, "1m"), (200, "3m"), (3600, "1h"), (9000, "2.5h")]
 )
 def test_estimates_are_rounded_to_what_they_are_worth(seconds: float, text: str) -> None:
-    assert lines.coarse(seconds) == text
+    assert bars.coarse(seconds) == text
 
 
 def test_losses_are_minimised_and_shown_as_numbers() -> None:

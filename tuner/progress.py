@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from results import bars
 from results.history import Status
 from results.leaderboard_text import duration
 from tuner import progress_lines as lines
@@ -114,7 +115,7 @@ class Progress:
             counts = self._counts()
             names = ", ".join(search.sweep.name for search in self._searches)
             trained = f"{self._epochs() - self._epochs_before:,} epochs in {duration(self._now - self._first)}"
-            self._print(f"{names}: {lines.joined(f'{counts.total():,} of {self._num_trials():,} trials', lines.states(counts), trained)}")
+            self._print(f"{names}: {bars.joined(f'{counts.total():,} of {self._num_trials():,} trials', bars.states(counts), trained)}")
 
     def _look(self) -> None:
         """Draw or print, and put the next look off far enough to stay within our share of the driver's time."""
@@ -139,19 +140,19 @@ class Progress:
         """Return what stands on a terminal, none of it wider than that."""
         counts, num_trials, width = self._counts(), self._num_trials(), self._console.width
         block = [
-            lines.bar("trials", lines.trial_shares(counts, num_trials), f"{counts.total():,} of {num_trials:,}", width=width),
-            lines.fact("", lines.states(counts, num_trials)),
+            bars.bar("trials", bars.trial_shares(counts, num_trials), f"{counts.total():,} of {num_trials:,}", width=width),
+            bars.fact("", bars.states(counts, num_trials)),
         ]
         block += self._spending(width)
         for number, search in enumerate(self._searches[:MAX_LEADERS]):
             block += lines.leader_lines(search, "" if number else "leader")
         busy = sum(len(search.history.running) for search in self._searches)
-        block.append(lines.fact("workers", lines.joined(f"{busy} of {self._slots} busy", self._rate())))
+        block.append(bars.fact("workers", bars.joined(f"{busy} of {self._slots} busy", self._rate())))
         if texts := [text for search in self._searches for text in lines.troubles(search).values()]:
-            block.append(lines.fact("failures", f"{len(texts)}, last: {texts[-1]}", "yellow"))
-        block.append(lines.fact("time", lines.joined(duration(self._now - self._first), self._left())))
+            block.append(bars.fact("failures", f"{len(texts)}, last: {texts[-1]}", "yellow"))
+        block.append(bars.fact("time", bars.joined(duration(self._now - self._first), self._left())))
         if self._console.options.ascii_only:
-            block = [Text(line.plain.translate(lines.ASCII)) for line in block]
+            block = [Text(line.plain.translate(bars.ASCII)) for line in block]
         for line in block:
             line.truncate(width, overflow="crop" if self._console.options.ascii_only else "ellipsis")
         return block
@@ -162,7 +163,7 @@ class Progress:
         if budgets or any(_may_stop(search) for search in self._searches):
             return budgets
         limit = sum(search.num_trials * search.sweep.max_epochs for search in self._searches)
-        return [lines.bar("epochs", [(lines.DONE, self._epochs() / max(1, limit))], f"{self._epochs():,} of {limit:,}", width=width)]
+        return [bars.bar("epochs", [(bars.DONE, self._epochs() / max(1, limit))], f"{self._epochs():,} of {limit:,}", width=width)]
 
     def _say(self) -> None:
         """Print the news, and every ten seconds where things stand."""
@@ -172,7 +173,7 @@ class Progress:
             self._next_line = self._now + LINE_S
             counts = self._counts()
             self._print_timed(
-                lines.joined(f"{counts.total():,} of {self._num_trials():,} trials", lines.states(counts), self._rate(), self._left())
+                bars.joined(f"{counts.total():,} of {self._num_trials():,} trials", bars.states(counts), self._rate(), self._left())
             )
 
     def _news(self) -> list[str]:
@@ -197,7 +198,7 @@ class Progress:
         self._print(f"{duration(self._now - self._first):>8}  {text}")
 
     def _print(self, text: str) -> None:
-        plain = text.translate(lines.ASCII) if self._console.options.ascii_only else text
+        plain = text.translate(bars.ASCII) if self._console.options.ascii_only else text
         self._console.print(plain, markup=False, highlight=False, soft_wrap=True)
 
     def _counts(self) -> Counter[Status]:
@@ -246,7 +247,7 @@ class Progress:
         """Return the time left as a range; empty until there is something to base it on."""
         if self._forecast is None:
             return ""
-        low, high = lines.coarse(self._forecast.low_s), lines.coarse(self._forecast.high_s)
+        low, high = bars.coarse(self._forecast.low_s), bars.coarse(self._forecast.high_s)
         return f"{low} left" if low == high else f"{low} to {high} left"
 
 

@@ -4,6 +4,7 @@
     run resume                   cli/launch.py
     status stop extend note tag untag hide unhide    cli/attend.py
     leaderboard show compare winners replay          cli/review.py
+    watch                        cli/follow.py
     promote                      cli/finish.py
 
 Only typer is imported on top, here and in the files above: `--help` answers at once.
@@ -16,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli import attend, finish, launch, prepare, review
+from tuner.cli import attend, finish, follow, launch, prepare, review
 
 # Errors of the file system that another path or other rights mend; a full disk is none.
 USER_MENDS = frozenset({errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.EPERM, errno.EROFS})
@@ -41,6 +42,7 @@ app.command()(prepare.schema)
 app.command()(launch.run)
 app.command()(launch.resume)
 app.command()(attend.status)
+app.command()(follow.watch)
 app.command()(attend.stop)
 app.command()(attend.extend)
 app.command()(attend.note)
