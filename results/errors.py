@@ -7,7 +7,8 @@ ResultsError
 ├── Locked         another driver holds the sweep
 ├── Changed        an object is not what a conditional write expected
 ├── Unsupported    what the storage needs is not installed
-└── BadQuestion    what was asked of a table cannot be answered
+├── BadQuestion    what was asked of a table cannot be answered
+└── CannotExport   something is in the way of an export
 """
 
 
@@ -41,3 +42,7 @@ class Unsupported(ResultsError):
 
 class BadQuestion(ResultsError):
     """A column that is not there, an epoch that nobody reached."""
+
+
+class CannotExport(ResultsError):
+    """Something else lies where an export belongs, or the package that it takes is not installed."""

@@ -3,7 +3,7 @@
     init validate plan schema    cli/prepare.py
     run resume                   cli/launch.py
     status stop extend note tag untag hide unhide    cli/attend.py
-    leaderboard show compare winners replay          cli/review.py
+    leaderboard show compare winners export replay   cli/review.py
     watch                        cli/follow.py
     promote                      cli/finish.py
 
@@ -54,6 +54,7 @@ app.command()(review.leaderboard)
 app.command()(review.show)
 app.command()(review.compare)
 app.command()(review.winners)
+app.command()(review.export)
 app.command()(review.replay)
 app.command()(finish.promote)
 

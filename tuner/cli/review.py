@@ -177,6 +177,32 @@ def winners(storage: Runs = Path("runs"), output: Output = Plain.table) -> None:
     print("\n".join(found.lines(everyone, runs=storage, terminal=Terminal.of(sys.stdout))))
 
 
+def export(
+    sweep: Stored,
+    to: Annotated[str, typer.Option("--to", help="csv, json, parquet, tensorboard or mlflow.", metavar="FORM", show_default=False)],
+    folder: Annotated[
+        Path,
+        typer.Option("--folder", "-o", help="Where to; the sweep gets a folder of its own in it.", metavar="FOLDER", show_default=False),
+    ],
+    storage: Runs = Path("runs"),
+) -> None:
+    """Write a sweep for other tools: CSV, JSON, Parquet, TensorBoard, MLflow.
+
+    As it is now, also while it runs; again replaces what was exported before.
+    Example: `shortlist export digits --to tensorboard -o exported`
+    """
+    from results import exchange
+    from results.storage import find_sweep
+    from tuner.errors import UsageError
+
+    if to not in list(exchange.Form):
+        raise UsageError(f"--to {to}: must be one of {', '.join(exchange.Form)}")
+    done = exchange.export(find_sweep(sweep, storage), exchange.Form(to), folder)
+    print(f"{'replaced' if done.replaced else 'wrote'} {done.folder}/: {done.trials:,} trials, {done.epochs:,} epochs")
+    if done.look:
+        print(f"next: {done.look}")
+
+
 def replay(
     sweep: Stored,
     overrides: Annotated[
