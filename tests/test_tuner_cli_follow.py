@@ -1,4 +1,4 @@
-"""watch, as it is typed."""
+"""watch and serve, as they are typed."""
 
 import json
 import os
@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import recorded
 from driven import driving
@@ -132,3 +133,46 @@ def test_piped_it_prints_lines_until_the_sweep_ends(tmp_path: Path) -> None:
     assert any(re.fullmatch(r"\d\d:\d\d:\d\d  (new )?leader t\d{5}: val_accuracy .*", line) for line in lines)
     assert any(line.endswith("driver: lets the sweep go, finished") for line in lines)
     assert any(line.startswith("trials    40 of 40") for line in lines)
+
+
+@pytest.mark.slow
+def test_serve_prints_an_address_with_its_token_and_ends_with_ctrl_c(tmp_path: Path) -> None:
+    recorded.store(tmp_path / "runs" / "digits", recorded.sweep())
+    environment = {key: value for key, value in os.environ.items() if key != "SHORTLIST_TOKEN"} | {"PYTHONPATH": str(ROOT)}
+    server = subprocess.Popen(
+        command("serve", "--port", "0"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
+    )
+    assert server.stdout is not None
+    try:
+        first = server.stdout.readline()
+        found = re.fullmatch(r"sweeps of runs/ at (http://127\.0\.0\.1:(\d+))/\?token=([\w-]{40,})\n", first)
+        assert found is not None, first
+        address, port, token = found.groups()
+        server.stdout.readline()
+        with httpx.Client(follow_redirects=True) as browser:
+            assert browser.get(f"{address}/").status_code == 401
+            page = browser.get(f"{address}/?token={token}")
+            assert page.status_code == 200
+            assert page.url == f"{address}/"
+            assert browser.get(f"{address}/api/v1/sweeps").json()[0]["sweep"] == "digits", "the cookie lets it in from now on"
+        taken = subprocess.run(command("serve", "--port", port), capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=60)
+        assert taken.returncode == 2
+        assert f"port {port}" in taken.stderr
+        server.send_signal(signal.SIGINT)
+        rest, errors = server.communicate(timeout=30)
+    finally:
+        server.kill()
+        server.communicate()
+    assert server.returncode == 0
+    assert token not in rest + errors
+
+
+@pytest.mark.slow
+def test_serve_refuses_a_folder_that_is_not_there_and_a_token_that_is_too_short(tmp_path: Path) -> None:
+    for arguments, said in (
+        (("--storage", "nowhere"), "no such folder"),
+        (("--storage", ".", "--port", "0", "--token", "abc"), "16 or more"),
+    ):
+        done = subprocess.run(command("serve", *arguments), capture_output=True, text=True, cwd=tmp_path, timeout=60)
+        assert done.returncode == 2, done.stderr
+        assert said in done.stderr

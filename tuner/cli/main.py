@@ -4,7 +4,7 @@
     run resume                   cli/launch.py
     status stop extend note tag untag hide unhide    cli/attend.py
     leaderboard show compare winners export replay   cli/review.py
-    watch                        cli/follow.py
+    watch serve                  cli/follow.py
     promote                      cli/finish.py
 
 Only typer is imported on top, here and in the files above: `--help` answers at once.
@@ -43,6 +43,7 @@ app.command()(launch.run)
 app.command()(launch.resume)
 app.command()(attend.status)
 app.command()(follow.watch)
+app.command()(follow.serve)
 app.command()(attend.stop)
 app.command()(attend.extend)
 app.command()(attend.note)
