@@ -5,14 +5,7 @@ A narrow band says that the size of a step hardly matters, a wide one that it do
 gradient, at several step sizes from the same weights; here each learning rate is a run of its own, so that a band also holds what earlier
 steps have moved apart.
 
-What it reads is recorded where a sweep file says `record: steps`, in `steps.parquet`, one row per trial and training step, sorted by both:
-
-    trial       string   Id of the trial.
-    epoch       int64    Epoch the step belongs to, 1-based.
-    step        int64    Steps taken so far in the trial, 1-based; goes on from epoch to epoch.
-    train_loss  float64  Mean loss of the step's batch before the update, in nats; null where it is not finite.
-
-A step that was taken again after a crash is in it once: the first counts, as in the curves.
+It reads `steps.parquet` (`results.steps`), which a sweep writes that says `record: steps`, with the configuration's columns beside it.
 """
 
 from collections.abc import Sequence
