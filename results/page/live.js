@@ -1,4 +1,4 @@
-// Keeps a report page up to date: asks for the page's data again when the sweep's table was written anew, and hands it to `show`.
+// Keeps a report page up to date: asks for its data again when the table was written anew, and hands them to `show` of app.js.
 (() => {
   "use strict";
   const { events, data } = document.currentScript.dataset;
@@ -18,7 +18,7 @@
     try {
       const answer = await fetch(data, { credentials: "same-origin" });
       if (!answer.ok) throw new Error(await answer.text());
-      window.show(await answer.json());
+      module_app.show(await answer.json());
     } catch (error) {
       mark.textContent = `not up to date: ${error.message}`;
     }

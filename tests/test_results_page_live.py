@@ -1,0 +1,60 @@
+"""The pages of the web service, in a real browser while a sweep runs."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import recorded
+from driven import driving
+from served import TOKEN, serving
+
+from results import page_live
+
+
+def test_policy_lets_a_pages_own_scripts_run_and_no_others() -> None:
+    page = "<script>one()</script><script data-a='b'>two()</script>"
+    policy = page_live.policy(page)
+    assert [f"'{page_live.digest(code)}'" in policy for code in ("one()", "two()", "three()")] == [True, True, False]
+    assert policy.startswith("default-src 'none'; ")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api")
+    path = shutil.which("chromium")
+    assert path is not None, "these tests drive Chromium, which is not there; install it: apt-get install chromium"
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.mark.browser
+def test_list_and_report_move_while_a_sweep_runs(tmp_path: Path, browser: Any) -> None:
+    pytest.importorskip("results.report")
+    recorded.store(tmp_path / "digits", recorded.sweep())
+    with driving(tmp_path / "moving", "--trials", "400", "--epoch-s", "0.2"), serving(tmp_path) as (client, _):
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        base = str(client.base_url).rstrip("/")
+        page.goto(f"{base}/?token={TOKEN}")
+        page.wait_for_selector("tbody tr >> nth=1")
+        assert TOKEN not in page.url
+        assert page.inner_text("#said").startswith("2 sweeps, 1 running")
+        before = page.inner_text("tbody tr >> nth=1")
+        page.wait_for_function("before => document.querySelectorAll('tbody tr')[1].innerText !== before", arg=before)
+        page.click("a:text-is('moving')")
+        page.wait_for_selector("html[data-shown]")
+        shown = int(re.search(r"(\d+) of 400 trials", page.inner_text("#head"))[1])  # type: ignore[index]
+        page.wait_for_function(r"shown => +/(\d+) of 400 trials/.exec(document.getElementById('head').innerText)[1] > shown", arg=shown)
+        page.wait_for_function("document.getElementById('live').innerText.startsWith('live · ')")
+        assert said == []
+        assert {url.split("/")[2] for url in asked} == {base.split("/")[2]}, "nobody else is asked for anything"
+        page.close()
