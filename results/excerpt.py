@@ -30,13 +30,11 @@ def excerpt(storage: Storage, trials: Collection[str]) -> History:
         Unreadable: One of the lines is damaged; the message names file and line.
     """
     history = History()
-    for segment in journal.segments(storage.path(journal.FOLDER)):
+    for segment in journal.segment_files(storage.path(journal.FOLDER)):
         for event in _events(segment, trials):
             history.apply(event)
     if history.started is None:
-        raise NotASweep(
-            f"{storage.root}: no journal there, so single trials cannot be shown; the table is: shortlist leaderboard {storage.root}"
-        )
+        raise NotASweep(f"{storage}: no journal there, so single trials cannot be shown; the table is: shortlist leaderboard {storage}")
     if history.driver is not None and lock.holder(storage) is None:
         history.apply(DriverStopped(at=history.last_at, reason="interrupted"))
     return history

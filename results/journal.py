@@ -97,7 +97,7 @@ class Journal:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._next = self._next or _last_number(self._folder) + 1
             if self._upload is not None:
-                self._upload.seal(max(_segments(self._folder), default=None))
+                self._upload.seal(max(segment_files(self._folder), default=None))
             self._segment = (self._folder / f"{_next_number(self._folder):08d}.jsonl").open("xb", buffering=0)
             self._written = 0
             sync_folder(self._folder)
@@ -135,7 +135,7 @@ def read(storage: Storage) -> Iterator[Event]:
     """
     expected = 1
     numbered = False
-    for position, segment in enumerate(segments(storage.path(FOLDER)), start=1):
+    for position, segment in enumerate(segment_files(storage.path(FOLDER)), start=1):
         if int(segment.stem) != position:
             raise Unreadable(f"{segment.parent}: segment {position:08d}.jsonl is missing; put it back, later segments build on it")
         with segment.open("rb") as file:
@@ -176,7 +176,7 @@ def parse(line: bytes, segment: Path, place: int) -> tuple[Event, int | None]:
     return event, number
 
 
-def segments(folder: Path) -> list[Path]:
+def segment_files(folder: Path) -> list[Path]:
     """Return the segments in a journal's folder, oldest first; a folder that is not there has none."""
     if not folder.is_dir():
         return []
@@ -204,7 +204,7 @@ def _out_of_order(number: object, expected: int) -> str:
 
 def _last_number(folder: Path) -> int:
     """Return the number of the journal's last whole line, 0 where there is none; read from the end."""
-    for segment in reversed(segments(folder)):
+    for segment in reversed(segment_files(folder)):
         if lines := _whole_lines_of_the_tail(segment):
             number = json.loads(lines[-1]).get("n")  # `read` has seen the line before anybody appends behind it
             return _count(folder) if number is None else int(number)
@@ -228,8 +228,8 @@ def _whole_lines_of_the_tail(segment: Path) -> list[bytes]:
 
 def _count(folder: Path) -> int:
     """Return how many whole lines a journal of version 1 has."""
-    return sum(segment.read_bytes().count(b"\n") for segment in segments(folder))
+    return sum(segment.read_bytes().count(b"\n") for segment in segment_files(folder))
 
 
 def _next_number(folder: Path) -> int:
-    return max((int(path.stem) for path in segments(folder)), default=0) + 1
+    return max((int(path.stem) for path in segment_files(folder)), default=0) + 1

@@ -31,7 +31,7 @@ from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse, StreamingResponse
 from starlette.middleware.gzip import GZipMiddleware
 
-from results import curves, excerpt, leaderboard, live, lock, overview, page_live, tables, trial_text, winners
+from results import curves, excerpt, leaderboard, live, lock, overview, page_live, places, tables, trial_text, winners
 from results.access import Access
 from results.errors import NotASweep, ResultsError
 from results.live import Feeds, Full
@@ -99,7 +99,9 @@ def app(runs: Path, *, feeds: Feeds | None = None) -> FastAPI:
 
     def within(text: str) -> str:
         """Return a message without where the storage lies, which is nobody's business."""
-        return text.replace(f"{runs.absolute()}/", "").replace(f"{runs}/", "")
+        for place in (places.address(runs), runs.absolute(), runs):
+            text = text.replace(f"{place}/", "")
+        return text
 
     def opened(sweep: str) -> Storage:
         """Return a sweep by its name: one of those that there are, so that no name leads elsewhere."""

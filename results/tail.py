@@ -34,7 +34,7 @@ class Tail:
             NewerFormat: A newer release writes the journal.
             Unreadable: A line is damaged; the message names file and line.
         """
-        segments = journal.segments(self._storage.path(journal.FOLDER))
+        segments = journal.segment_files(self._storage.path(journal.FOLDER))
         if not segments:
             return []
         if not self._segment:

@@ -46,7 +46,7 @@ def events() -> list[Event]:
 
 def test_every_trial_is_what_the_whole_journal_says_of_it(tmp_path: Path, events: list[Event]) -> None:
     storage = written(tmp_path, events)
-    assert len(journal.segments(storage.path(journal.FOLDER))) > 3
+    assert len(journal.segment_files(storage.path(journal.FOLDER))) > 3
     whole = History.of(events)
     for trial, record in whole.trials.items():
         found = excerpt(storage, [trial])
@@ -70,7 +70,7 @@ def test_driver_that_is_gone_without_a_word_has_interrupted_its_trials(tmp_path:
 
 def test_torn_line_is_left_out_and_a_damaged_one_is_named(tmp_path: Path) -> None:
     storage = recorded.store(tmp_path, recorded.sweep(), tables=False)
-    [segment] = journal.segments(storage.path(journal.FOLDER))
+    [segment] = journal.segment_files(storage.path(journal.FOLDER))
     content = segment.read_bytes()
     lines = content.splitlines(keepends=True)
     place = next(number for number, line in enumerate(lines, 1) if b'"t00007"' in line and b"Reported" in line)

@@ -43,7 +43,7 @@ def test_tail_gives_every_event_once_over_segments_and_waits_for_the_end_of_a_li
         seen += tail.news()
     writer.close()
     assert seen == events
-    last = journal.segments(storage.path(journal.FOLDER))[-1]
+    last = journal.segment_files(storage.path(journal.FOLDER))[-1]
     line = last.read_bytes().splitlines(keepends=True)[-1]
     with last.open("ab") as file:
         file.write(line[:20])
@@ -66,7 +66,7 @@ def test_tail_names_a_damaged_line(tmp_path: Path) -> None:
     storage = recorded.store(tmp_path, events, tables=False)
     tail = Tail(storage, recent_bytes=2000)
     tail.news()
-    [segment] = journal.segments(storage.path(journal.FOLDER))
+    [segment] = journal.segment_files(storage.path(journal.FOLDER))
     with segment.open("ab") as file:
         file.write(b"{damaged\n")
     with pytest.raises(Unreadable, match=rf"00000001.jsonl:{len(events) + 1}: not an event"):

@@ -64,17 +64,17 @@ def serve(
 
     import uvicorn
 
-    from results import access, service
+    from results import access, mirror, places, service
     from tuner.errors import UsageError
 
-    if not storage.is_dir():
+    if mirror.of(storage) is None and not storage.is_dir():
         raise UsageError(f"{storage}: no such folder; name the one that holds the sweeps with --storage")
     listening = _listen(host, port)
     port = listening.getsockname()[1]
     secret = token or access.new_token()
     guarded = service.guarded(storage, token=secret, hosts=[host, *(allow_host or ())], port=port)
     name = f"[{host}]" if ":" in host else host
-    print(f"sweeps of {storage}/ at http://{name}:{port}/" + (f"?token={secret}" if token is None else ""))
+    print(f"sweeps of {places.address(storage)}/ at http://{name}:{port}/" + (f"?token={secret}" if token is None else ""))
     if host not in access.LOOPBACK:
         print(
             "without encryption, whoever is on the way can read along: better listen at 127.0.0.1 behind ssh or a TLS proxy",
