@@ -1,10 +1,17 @@
-"""Other programs read the two tables, also while a driver replaces them."""
+"""Other programs read the two tables, also while a driver replaces them.
 
+The files are replaced whole, but DuckDB, Polars and pandas open a path more than once, and a file that is replaced in between fails them.
+So while a sweep runs they are handed the file's bytes, read in one go, as docs/operations.md says.
+"""
+
+import io
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import recorded
 from driven import driving
@@ -19,22 +26,29 @@ Reader = Callable[[Path], tuple[int, int, int, int]]
 
 
 def by_duckdb(folder: Path) -> tuple[int, int, int, int]:
+    board, told = (arrow(folder / name) for name in NAMES)
     with duckdb.connect() as connection:
-        board = connection.execute(f"select count(*), count(rank) from read_parquet('{folder}/leaderboard.parquet')").fetchone()
-        told = connection.execute(f"select count(*), max(epoch) from '{folder}/curves.parquet'").fetchone()
-    return (*board, told[0], told[1] or 0)
+        connection.register("board", board)
+        connection.register("told", told)
+        first = connection.execute("select count(*), count(rank) from board").fetchone()
+        return (*first, *connection.execute("select count(*), coalesce(max(epoch), 0) from told").fetchone())
 
 
 def by_polars(folder: Path) -> tuple[int, int, int, int]:
-    board, told = polars.read_parquet(folder / "leaderboard.parquet"), polars.read_parquet(folder / "curves.parquet")
+    board, told = (polars.read_parquet((folder / name).read_bytes()) for name in NAMES)
     return board.height, board["rank"].count(), told.height, told["epoch"].max() or 0
 
 
 def by_pandas(folder: Path) -> tuple[int, int, int, int]:
-    board, told = pd.read_parquet(folder / "leaderboard.parquet"), pd.read_parquet(folder / "curves.parquet")
+    board, told = (pd.read_parquet(io.BytesIO((folder / name).read_bytes())) for name in NAMES)
     return len(board), int(board["rank"].count()), len(told), 0 if told.empty else int(told["epoch"].max())
 
 
+def arrow(path: Path) -> pa.Table:
+    return pq.read_table(pa.BufferReader(path.read_bytes()), use_threads=False)
+
+
+NAMES = ("leaderboard.parquet", "curves.parquet")
 READERS: list[Reader] = [by_duckdb, by_polars, by_pandas]
 
 
@@ -44,6 +58,14 @@ def test_each_reads_what_was_written(tmp_path: Path, reader: Reader) -> None:
     recorded.store(tmp_path, events)
     history = History.of(events)
     assert reader(tmp_path) == (16, 13, history.epochs, 18)
+
+
+def test_each_reads_a_path_where_nobody_writes(tmp_path: Path) -> None:
+    recorded.store(tmp_path, recorded.sweep())
+    path = tmp_path / "leaderboard.parquet"
+    with duckdb.connect() as connection:
+        assert connection.execute(f"select count(rank) from '{path}'").fetchone() == (13,)
+    assert polars.read_parquet(path)["rank"].count() == pd.read_parquet(path)["rank"].count() == 13
 
 
 def test_duckdb_and_polars_join_the_tables_and_keep_the_types(tmp_path: Path) -> None:
