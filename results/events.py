@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from results.errors import NewerFormat
 
-JOURNAL_VERSION = 2  # 2: every line has its number; people may extend, annotate and stop a sweep
+JOURNAL_VERSION = 3  # 2: every line has its number; people may extend, annotate and stop a sweep. 3: confirmations
 
 Action = Literal["continue", "pause", "stop"]
 Why = Literal["new", "promotion", "retry", "resume", "drain"]
@@ -315,8 +315,28 @@ class StopRequested:
     trials: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed:
+    """Trials were trained again over fresh seeds, in a sweep of its own below `confirmations/`.
+
+    Attributes:
+        request: Id of the request; one that the journal has is not obeyed again.
+        author: Who had them confirmed.
+        confirmation: Its folder's name.
+        trials: Trial -> mean, low, high (the 95 % interval) and sd of the score after its last epoch; n seeds and failed ones; p_best, the
+            probability that its mean is the best of these trials; margin over the best other one in standard errors; rung_mean, the mean
+            at the epoch at which the trial had its own score; val_accuracy, its mean. What is not known is null.
+    """
+
+    at: str
+    request: str
+    author: str
+    confirmation: str
+    trials: Mapping[str, Mapping[str, float | None]]
+
+
 # What people ask for from other processes; everything else is the driver's own.
-Asked = Extended | Noted | Tagged | Hidden | StopRequested
+Asked = Extended | Noted | Tagged | Hidden | StopRequested | Confirmed
 
 Event = SweepStarted | DriverStarted | DriverStopped | Suggested | Launched | Reported | Repeated | Decided | Lost | Ended | Tested | Asked
 
