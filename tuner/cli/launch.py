@@ -102,7 +102,8 @@ def _search(
     from tuner import finals, ray_cluster
     from tuner import run as running
     from tuner.cli import review
-    from tuner.errors import SweepFailed
+    from tuner.cli.finish import refuse_gates
+    from tuner.errors import GateRefused, SweepFailed
     from tuner.interrupts import Interrupts, leave
     from tuner.progress import display
 
@@ -115,10 +116,14 @@ def _search(
             check()
             ending = running.search(sweep, place, source=source, code=code, place=limits_at, workplace=workplace)
             history = History.of(journal.read(place))
-            made = []
+            made, refused = [], None
             if sweep.final is not None and any(map(ranking.eligible, history.trials.values())):
                 records = finals.choose(history, sweep, trials=(), top=sweep.final.top)
-                made = finals.promote(sweep, place, history, records, sweep.final, resources=sweep.resources, workplace=workplace)
+                try:
+                    refuse_gates(sweep, records)
+                    made = finals.promote(sweep, place, history, records, sweep.final, resources=sweep.resources, workplace=workplace)
+                except GateRefused as error:  # told at the end, below the table
+                    refused = error
         except KeyboardInterrupt as asked:
             begun = f"everything so far is kept, go on with: shortlist resume {review.spoken(place)}"
             typer.echo(f"{str(asked) or 'interrupted'}; {begun if place.exists('sweep.json') else 'nothing was started'}", err=True)
@@ -130,3 +135,5 @@ def _search(
         review.show_final(final.storage, final.metrics, made_now=final.made_now)
     if failure := running.failure(history):
         raise SweepFailed(failure)
+    if refused is not None:
+        raise refused

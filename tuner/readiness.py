@@ -1,0 +1,23 @@
+"""Whether a sweep is ready for what comes after the search."""
+
+from results import lock
+from results.storage import Storage
+from tuner.errors import UsageError
+
+
+def refuse_while_running(storage: Storage, name: str, *, to: str) -> None:
+    """Raise while a driver is at work on a sweep: its order may still change, and its workers are taken.
+
+    Args:
+        storage: The sweep's folder.
+        name: How the user calls it.
+        to: What was to be done, such as `promote its first trials`.
+
+    Raises:
+        UsageError: One is.
+    """
+    if (driver := lock.holder(storage)) is not None:
+        raise UsageError(
+            f"{name} is still searched, by process {driver.pid} on {driver.host}: wait for its end to {to}, stop it with "
+            f"`shortlist stop {name}`, or name trials with --trial"
+        )
