@@ -179,6 +179,17 @@ def test_second_promotion_at_the_same_time_is_refused_and_disturbs_nothing(tmp_p
         assert {path.name: path.read_bytes() for path in place.path("journal").iterdir()} == before
 
 
+def test_final_does_not_go_on_by_resume_which_would_only_train_it(tmp_path: Path, shortlist: Command) -> None:
+    storage = stored(tmp_path / "finals")  # a storage folder of that name is nobody's final
+    options, place = _plan(storage)
+    with finals.hold(options, place, source=None, cost=flat_cost) as session:
+        session.start(1)
+    code, _, err = shortlist("resume", str(place.root))
+    assert code == 2
+    assert f"is one of the finals of a sweep; it goes on with the same `shortlist promote {storage.root}` as before" in err
+    assert shortlist("promote", "test", "--storage", "finals", "--dry-run")[0] == 0
+
+
 def test_confirmed_leader_is_promoted_and_the_leaderboard_says_so(tmp_path: Path, shortlist: Command) -> None:
     storage = stored(tmp_path / "runs")
     single = json.loads(shortlist("promote", "test", "--top", "2", "--dry-run", "-o", "json")[1])["finals"]

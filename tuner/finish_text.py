@@ -10,6 +10,7 @@ from tuner.confirmations import Outcome, Row
 from tuner.final_plan import FinalPlan, changes
 from tuner.gates import Check
 from tuner.lineage import Reading
+from tuner.samplers.more_seeds import CLEAR
 
 
 def promotion(plan: FinalPlan) -> list[str]:
@@ -133,7 +134,7 @@ def confirmation(outcome: Outcome, *, metric: str, first: str, argument: str) ->
         ]
     shares = rows[0].figures["p_best"]
     if shares is not None and len(rows) > 1:
-        sure = "the order at the top is clear" if shares >= 0.95 else "more seeds may still change the order"
+        sure = "the order at the top is clear" if shares >= CLEAR else "more seeds may still change the order"
         found.append(f"{rows[0].trial} is the best of these with probability {shares:.0%}; {sure}")
     return [*found, "", f"next: shortlist promote {argument} --trial {rows[0].trial}"]
 

@@ -86,7 +86,9 @@ class Drive:
         outcome = result["outcome"]
         now = time.time()
         if isinstance(outcome, StorageFailed):
-            raise SweepFailed(f"{outcome.reason}; everything reported so far is kept: mend it, then go on with: shortlist resume")
+            raise SweepFailed(
+                f"{outcome.reason}; everything reported so far is kept: mend it, then give the same command again, or: shortlist resume"
+            )
         if isinstance(outcome, TrialEnded):
             search.end(job.trial, job.attempt, outcome.status, outcome.reason, now, outcome.log_tail)
             goes_on = False

@@ -1,5 +1,6 @@
 """From survivors to finished models: confirm, promote."""
 
+import errno
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from tuner.final_plan import FinalPlan
     from tuner.gates import Check
     from tuner.run import Workplace
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 Trials = Annotated[list[str] | None, typer.Option("--trial", "-t", help="A trial; may be repeated.", metavar="ID")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen and what it would cost; train nothing.")]
@@ -177,13 +180,15 @@ def check_gates(plans: "Sequence[FinalPlan]", options: "FinalOptions") -> "list[
     ]
 
 
-def refuse_gates(sweep: "Sweep", records: "Sequence[TrialRecord]") -> None:
-    """Raise GateRefused where a trial does not meet the gates of the sweep file."""
-    from tuner import final_plan, gates
+def announce(sweep: "Sweep", records: "Sequence[TrialRecord]") -> None:
+    """Say what the finals of a sweep file will train, or raise GateRefused where a trial does not meet its gates."""
+    from tuner import final_plan, finish_text, gates
 
     assert sweep.final is not None
     plans = [final_plan.plan(sweep, record, sweep.final, sweep.resources) for record in records]
     gates.refuse(check_gates(plans, sweep.final), sweep.name)
+    for plan in plans:
+        typer.echo("\n".join(finish_text.promotion(plan)), err=True)
 
 
 def _opened(sweep: str, storage: Path) -> "tuple[Storage, Sweep, History]":
@@ -238,6 +243,7 @@ def _undominated(place: "Storage", columns: str) -> list[str]:
 def _at_work(address: str, work: "Callable[[Workplace], Any]") -> Any:
     """Return what comes of work on Ray; interrupted, say that the same command goes on."""
     from tuner import ray_cluster
+    from tuner.errors import SweepFailed
     from tuner.interrupts import Interrupts, leave
     from tuner.progress import display
     from tuner.run import Workplace
@@ -247,6 +253,10 @@ def _at_work(address: str, work: "Callable[[Workplace], Any]") -> Any:
     with ray_cluster.released():
         try:
             return work(Workplace(address, display, interrupts))
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise SweepFailed(f"{error.filename or 'the disk'}: {error.strerror}; make room, then give the same command again") from error
         except KeyboardInterrupt as asked:
             typer.echo(f"{str(asked) or 'interrupted'}; everything so far is kept, the same command goes on", err=True)
             leave()

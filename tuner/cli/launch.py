@@ -76,9 +76,11 @@ def resume(
     """
     from results.storage import find_sweep
     from tuner import shipping
+    from tuner.readiness import refuse_parts
     from tuner.session import stored
 
     stored_at = find_sweep(sweep, storage)
+    refuse_parts(stored_at)
     loaded = stored(stored_at)
     if workers is not None:
         loaded = loaded.model_copy(update={"resources": loaded.resources.model_copy(update={"workers": workers})})
@@ -102,7 +104,7 @@ def _search(
     from tuner import finals, ray_cluster
     from tuner import run as running
     from tuner.cli import review
-    from tuner.cli.finish import refuse_gates
+    from tuner.cli.finish import announce
     from tuner.errors import GateRefused, SweepFailed
     from tuner.interrupts import Interrupts, leave
     from tuner.progress import display
@@ -120,7 +122,7 @@ def _search(
             if sweep.final is not None and any(map(ranking.eligible, history.trials.values())):
                 records = finals.choose(history, sweep, trials=(), top=sweep.final.top)
                 try:
-                    refuse_gates(sweep, records)
+                    announce(sweep, records)
                     made = finals.promote(sweep, place, history, records, sweep.final, resources=sweep.resources, workplace=workplace)
                 except GateRefused as error:  # told at the end, below the table
                     refused = error
