@@ -21,14 +21,8 @@ from tuner.simulate import simulate
 
 pytestmark = pytest.mark.ray
 
-STAGES = [
-    {"epochs": 3},
-    {"epochs": 3, "overrides": {"lr": 0.01, "ema_decay": 0.9}},
-    {
-        "epochs": 2,
-        "search": {"trials": 2, "parameters": {"lr": {"loguniform": [1e-5, 1e-2]}, "weight_decay": {"loguniform": [1e-6, 1e-4]}}},
-    },
-]
+SEARCH = {"trials": 2, "parameters": {"lr": {"loguniform": [1e-5, 1e-2]}, "weight_decay": {"loguniform": [1e-6, 1e-4]}}}
+STAGES = [{"epochs": 3}, {"epochs": 4, "overrides": {"ema_decay": 0.9}, "search": SEARCH}]
 
 # The command line on a cluster that pretends to have three GPUs: slots are counted by them, torch finds none and trains on the CPU.
 PRETEND = """
@@ -127,11 +121,9 @@ def test_final_that_was_killed_moved_and_gone_on_with_equals_the_undisturbed_one
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    refused = call(tmp_path, "promote", "tiny", expected=2)
-    assert "has run this sweep since" in refused.stderr
     process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not list(storage.root.glob("finals/*/metrics.json"))
+    process.communicate()
+    assert not list(storage.root.glob("finals/*/test.json"))
     moved = tmp_path / "elsewhere" / "tiny"
     moved.parent.mkdir()
     storage.root.rename(moved)
