@@ -32,6 +32,8 @@ _EVERYWHERE = {
     "action": "continue, pause or stop.",
     "status": "completed, stopped, diverged, out_of_memory or failed.",
     "version": "Version of the journal's vocabulary.",
+    "request": "Id of the request; one that the journal has is not obeyed again.",
+    "author": "Who asked for it.",
 }
 
 _FILES = {
