@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import object_stores
 import pytest
 from sweeps import START, by_quality, flat_cost
 from test_tuner_finals import first, searched
@@ -81,7 +82,7 @@ def initial(plan: FinalPlan, place: Storage, stage: int) -> dict[str, bytes]:
     here = stages.place_of(plan, place, stage)
     history = History.of(journal.read(here))
     (digest,) = {run.config["initial"] for run in history.trials.values()}
-    return {path.stem: path.read_bytes() for path in here.path(f"initial/{digest}").iterdir()}
+    return {path.stem: path.read_bytes() for path in here.path(f"trials/initial/{digest}").iterdir()}
 
 
 def test_each_seed_goes_on_from_its_own_best_run(tmp_path: Path) -> None:
@@ -206,3 +207,21 @@ def test_full_disk_leaves_no_half_of_a_final_and_the_same_again_completes_it(sma
     test_and_finish(plan, place)
     assert place.read("model.safetensors") == weights
     assert place.exists("metrics.json")
+
+
+@pytest.mark.slow
+def test_stages_hand_weights_on_through_an_object_store(tmp_path: Path) -> None:
+    plan = planned(seeds=[0, 1], stages=[{"epochs": 2}, {"epochs": 2}])
+    with object_stores.server(), object_stores.machine(tmp_path / "driver"):
+        place = Storage.at(f"s3://sweeps/runs/digits/finals/{plan.name}")
+        before = train(plan, place, 0)
+        train(plan, place, 1)
+        test_and_finish(plan, place)
+        with object_stores.machine(tmp_path / "elsewhere"):
+            worker = Storage.at(place.address, follow=False)
+            (digest,) = {run.config["initial"] for run in History.of(journal.read(Storage.at(place.address))).trials.values()}
+            handed = {path.stem: path.read_bytes() for path in worker.fetch(f"trials/initial/{digest}").iterdir()}
+            published = Storage.at(place.address).read("model.safetensors")
+    assert set(handed) == {"0", "1"}
+    assert all(weights.startswith(f"{before.root} ".encode()) for weights in handed.values())
+    assert published

@@ -126,7 +126,7 @@ def confirm(
         made_now = run_sessions([session], workplace, export=False).reason != "nothing to do"
         outcome = evaluate(sweep, place, session.search.history, records, made_now=made_now)
     if not any(row.scores for row in outcome.rows):
-        raise SweepFailed(f"no run of {place.root} was trained to the end; see: shortlist leaderboard {place.root}")
+        raise SweepFailed(f"no run of {place} was trained to the end; see: shortlist leaderboard {place}")
     _journal(storage, history, outcome, author)
     return outcome
 

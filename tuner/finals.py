@@ -149,11 +149,11 @@ def _test(finals: Sequence[tuple[FinalPlan, Session]]) -> None:
     untested = [(session, runs) for session, runs in kept if any(run.tested is None for run in runs)]
     if not untested:
         return
-    from tuner.ray_test import TestOrder, test_finals
+    from tuner.ray_test import TestOrder, read_test_splits
 
     orders = [
         TestOrder(
-            root=str(session.storage.root.resolve()),
+            root=session.storage.address,
             configs={run.trial: run.config for run in runs},
             weights={run.trial: stages.exported(session.storage, run)["weights"] for run in runs},
             chosen=runs[0].trial,
@@ -161,7 +161,7 @@ def _test(finals: Sequence[tuple[FinalPlan, Session]]) -> None:
         for session, runs in untested
     ]
     planned = slots.plan(untested[0][0].sweep.resources, ray_cluster.resources())
-    for (session, _), record in zip(untested, test_finals(orders, planned), strict=True):
+    for (session, _), record in zip(untested, read_test_splits(orders, planned), strict=True):
         session.search.record(*tested(session.storage, session.search.history, record))
 
 

@@ -20,7 +20,7 @@ def check(storage: Storage, train_fingerprint: str) -> None:
     """
     if (known := recorded(storage)) is not None and known != train_fingerprint:
         raise UsageError(
-            f"{storage.root}: the training images have changed since the sweep began (fingerprint {known[:12]}, now "
+            f"{storage}: the training images have changed since the sweep began (fingerprint {known[:12]}, now "
             f"{train_fingerprint[:12]}); put the old ones back, or search anew under another name"
         )
 

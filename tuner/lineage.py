@@ -35,7 +35,7 @@ class Reading:
 def readings(sweep: Storage) -> list[Reading]:
     """Return every reading of the test split for finals of a sweep, oldest first; those of finals that were set aside, too."""
     found: list[Reading] = []
-    for folder in sorted(sweep.root.glob("finals/*")):
+    for folder in sorted(sweep.path("finals").glob("*")):
         place = Storage(folder)
         if place.exists("test.json"):
             record = json.loads(place.read("test.json"))

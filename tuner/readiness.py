@@ -36,4 +36,4 @@ def refuse_parts(storage: Storage) -> None:
         command = COMMANDS.get(folder.name)
         if command is not None and (folder.parent / "sweep.json").exists():
             again = f"shortlist {command} {folder.parent}"
-            raise UsageError(f"{storage.root} is one of the {folder.name} of a sweep; it goes on with the same `{again}` as before")
+            raise UsageError(f"{storage} is one of the {folder.name} of a sweep; it goes on with the same `{again}` as before")

@@ -33,7 +33,7 @@ def begin(plan: FinalPlan, place: Storage, stage: int) -> Sweep:
     initial = hashlib.sha256(json.dumps(weights, sort_keys=True).encode()).hexdigest()[:16]
     here = place_of(plan, place, stage)
     for seed, run in heirs.items():
-        name = f"initial/{initial}/{seed}.safetensors"
+        name = f"trials/initial/{initial}/{seed}.safetensors"
         if not here.exists(name):
             here.write_atomic(name, read_export(before, run, "model.safetensors"))
     return plan.stage(stage, seeds=list(heirs), initial=initial)
@@ -87,8 +87,11 @@ def read_export(place: Storage, run: TrialRecord, name: str) -> bytes:
     Raises:
         SweepFailed: It is gone.
     """
+    folder = f"trials/{run.trial}/export"
     try:
-        return place.read(f"trials/{run.trial}/export/{name}")
+        if place.mirror is not None:
+            return place.read_now(f"{folder}/{name}")  # a worker has uploaded it: nothing of it need be here
+        return place.read(f"{folder}/{name}")
     except FileNotFoundError as error:
         raise SweepFailed(f"{_folder(place, run)}/{name} is gone, {run.trial} had exported it; {_REMEDY}") from error
 
@@ -97,4 +100,4 @@ _REMEDY = "put it back, or move the final's folder away and give the same comman
 
 
 def _folder(place: Storage, run: TrialRecord) -> str:
-    return str(place.path(f"trials/{run.trial}/export"))
+    return f"{place}/trials/{run.trial}/export"

@@ -5,7 +5,7 @@ them, or finds that it may open the split for these same weights again; for any 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,7 +43,9 @@ class Run:
 
 
 @says_out_of_memory
-def test_once(runs: Mapping[str, Run], *, chosen: str, place: Path, device: torch.device) -> dict[str, Any]:
+def read_test_split(
+    runs: Mapping[str, Run], *, chosen: str, place: Path, device: torch.device, written: Callable[[], None] = lambda: None
+) -> dict[str, Any]:
     """Return what the test split says of every run of a final, reading it once for all of them.
 
     Args:
@@ -51,6 +53,7 @@ def test_once(runs: Mapping[str, Run], *, chosen: str, place: Path, device: torc
         chosen: The run whose weights are kept. It was chosen before, and is written down before the split is opened.
         place: The final's folder.
         device: Where to evaluate.
+        written: Called when `test.json` has been written, before the split is opened and afterwards.
 
     Returns:
         The content of `test.json`: chosen, weights (trial -> SHA-256), opened_at (UTC, one entry unless a driver was killed meanwhile),
@@ -66,6 +69,7 @@ def test_once(runs: Mapping[str, Run], *, chosen: str, place: Path, device: torc
         return record
     record["opened_at"].append(datetime.now(UTC).isoformat(timespec="milliseconds"))
     _write(place / RECORD, record)
+    written()
     test = open_test_split(next(iter(runs.values())).config.data, device)
     record["fingerprint"] = test.fingerprint
     figures = {}
@@ -75,10 +79,8 @@ def test_once(runs: Mapping[str, Run], *, chosen: str, place: Path, device: torc
         figures[trial] = asdict(score(_trained(run, data, device), test, data))
     record["figures"] = figures
     _write(place / RECORD, record)
+    written()
     return record
-
-
-test_once.__test__ = False  # type: ignore[attr-defined]  # pytest would take the name for a test
 
 
 def _trained(run: Run, data: TrainingData, device: torch.device) -> nn.Module:

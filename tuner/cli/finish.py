@@ -153,7 +153,7 @@ def promote(
         lambda workplace: finals.promote(loaded, place, history, records, options, resources=loaded.resources, workplace=workplace),
     )
     if output is Format.json:
-        print(json.dumps([{"folder": str(final.storage.root), **final.metrics} for final in made_now], indent=2))
+        print(json.dumps([{"folder": str(final.storage), **final.metrics} for final in made_now], indent=2))
         return
     for final in made_now:
         review.show_final(final.storage, final.metrics, made_now=final.made_now)
