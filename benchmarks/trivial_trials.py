@@ -70,7 +70,7 @@ def _ours(folder: Path, trials: int, num_slots: int, results: list[float]) -> in
                 epoch=self._epoch, val_accuracy=quality(int(order["trial"][1:])), val_loss=1.0, train_accuracy=0.5, train_loss=1.0, lr=0.1,
                 wall_s=EPOCH_S, device_s=EPOCH_S, images_per_s=1.0, peak_memory_bytes=0,
             )  # fmt: skip
-            return {"outcome": EpochTrained(metrics=metrics, checkpoint=None, worker="host:1", device="cpu", tested=None)}
+            return {"outcome": EpochTrained(metrics=metrics, checkpoint=None, worker="host:1", device="cpu")}
 
     def heard(number: int, trial: str) -> None:
         results.append(time.perf_counter())
@@ -83,7 +83,7 @@ def _ours(folder: Path, trials: int, num_slots: int, results: list[float]) -> in
             [session.search],
             [session.storage],
             slots.Slots(count=num_slots, cpus=1, gpus=0.0),
-            test=False,
+            export=False,
             on_report=heard,
             on_tick=lambda: None,
             trainable_class=TrivialTrial,

@@ -80,6 +80,15 @@ def _notes(row: Row) -> str | None:
     return "\n".join(f"{note.at[:10]} {note.author}: {' '.join(note.text.split())}" for note in row.record.notes) or None
 
 
+def _confirmed(name: str, figure: str, unit: str, meaning: str) -> "Column[Row]":
+    """Return the column of one figure of a trial's newest confirmation."""
+
+    def value(row: Row) -> Any:
+        return None if row.record.confirmed is None else getattr(row.record.confirmed, figure)
+
+    return Column(name, {"n": pa.int64(), "confirmation": pa.string()}.get(figure, pa.float64()), unit, meaning, value)
+
+
 def _time(at: str | None) -> datetime | None:
     return None if at is None else datetime.fromisoformat(at)
 
@@ -186,6 +195,17 @@ COLUMNS: tuple[Column[Row], ...] = (
     Column("started_at", TIME, "UTC", "When it was first launched.", lambda row: _time(row.record.started_at)),
     Column("ended_at", TIME, "UTC", "When it ended. Null while it may go on.", lambda row: _time(row.record.ended_at)),
     Column("checkpoint", pa.string(), "", "Folder of its newest checkpoint, relative to the sweep.", attrgetter("record.checkpoint")),
+    _confirmed("confirmation", "confirmation", "", "Its newest confirmation: a folder below confirmations/. Null before the first."),
+    _confirmed(
+        "confirmed_score", "mean", "of the metric", "Mean of the metric over fresh seeds, after the last epoch. Null where unconfirmed."
+    ),
+    _confirmed("confirmed_low", "low", "of the metric", "Lower end of its 95 % interval. Null with a single seed."),
+    _confirmed("confirmed_high", "high", "of the metric", "Upper end of it."),
+    _confirmed("confirmed_seeds", "n", "", "Fresh seeds that it rests on."),
+    _confirmed(
+        "p_best", "p_best", "fraction 0..1", "Probability that its mean is the best of those confirmed with it. Null where unknown."
+    ),
+    _confirmed("rung_mean", "rung_mean", "of the metric", "Mean over fresh seeds at the epoch rung_epochs; score minus this was luck."),
     Column("hidden", pa.bool_(), "", "Whether a person took it out of sight; it is ranked all the same.", attrgetter("record.hidden")),
     Column(
         "tags",

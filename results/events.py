@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from results.errors import NewerFormat
 
-JOURNAL_VERSION = 2  # 2: every line has its number; people may extend, annotate and stop a sweep
+JOURNAL_VERSION = 3  # 2: every line has its number; people may extend, annotate and stop a sweep. 3: confirmations
 
 Action = Literal["continue", "pause", "stop"]
 Why = Literal["new", "promotion", "retry", "resume", "drain"]
@@ -225,8 +225,6 @@ class Extended:
     """A person gave the sweep more room; null leaves a limit as it is.
 
     Attributes:
-        request: Id of the request; one that the journal has is not obeyed again.
-        author: Who asked.
         trials: Trials asked for from now on, in all.
         epochs: Epochs that may be trained from now on, in all.
         gpu_hours: Hours of workers' time that may be spent from now on, in all.
@@ -249,8 +247,6 @@ class Noted:
     """A person wrote something down.
 
     Attributes:
-        request: Id of the request; one that the journal has is not obeyed again.
-        author: Who wrote it.
         trial: What it is about; null for the sweep.
         text: One line or several.
     """
@@ -267,8 +263,6 @@ class Tagged:
     """A person put words on a trial, or took them off.
 
     Attributes:
-        request: Id of the request; one that the journal has is not obeyed again.
-        author: Who did.
         added: Tags it has from now on.
         removed: Tags it has no longer.
     """
@@ -286,8 +280,6 @@ class Hidden:
     """A person took trials out of sight, or brought them back. It changes no decision.
 
     Attributes:
-        request: Id of the request; one that the journal has is not obeyed again.
-        author: Who did.
         trials: Which ones.
         hidden: Whether they are out of sight from now on.
     """
@@ -304,8 +296,6 @@ class StopRequested:
     """A person wanted trials, or the driver, to stop. The end of each trial follows as an event of its own.
 
     Attributes:
-        request: Id of the request; one that the journal has is not obeyed again.
-        author: Who did.
         trials: Which ones; empty for the driver, whose sweep can be gone on with.
     """
 
@@ -315,8 +305,26 @@ class StopRequested:
     trials: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed:
+    """Trials were trained again over fresh seeds, in a sweep of its own below `confirmations/`.
+
+    Attributes:
+        confirmation: Its folder's name.
+        trials: Trial -> mean, low, high (the 95 % interval) and sd of the score after its last epoch; n seeds and failed ones; p_best, the
+            probability that its mean is the best of these trials; margin over the best other one in standard errors; rung_mean, the mean
+            at the epoch at which the trial had its own score; val_accuracy, its mean. What is not known is null.
+    """
+
+    at: str
+    request: str
+    author: str
+    confirmation: str
+    trials: Mapping[str, Mapping[str, float | None]]
+
+
 # What people ask for from other processes; everything else is the driver's own.
-Asked = Extended | Noted | Tagged | Hidden | StopRequested
+Asked = Extended | Noted | Tagged | Hidden | StopRequested | Confirmed
 
 Event = SweepStarted | DriverStarted | DriverStopped | Suggested | Launched | Reported | Repeated | Decided | Lost | Ended | Tested | Asked
 

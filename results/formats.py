@@ -32,6 +32,8 @@ _EVERYWHERE = {
     "action": "continue, pause or stop.",
     "status": "completed, stopped, diverged, out_of_memory or failed.",
     "version": "Version of the journal's vocabulary.",
+    "request": "Id of the request; one that the journal has is not obeyed again.",
+    "author": "Who asked for it.",
 }
 
 _FILES = {
@@ -43,7 +45,11 @@ _FILES = {
     steps.NAME: "one row per batch trained, where the sweep says `record: steps`; derived from the journal",
     "code/": "the modules of the user's own network, as they were when the sweep began",
     "trials/<trial>/": "checkpoints and logs",
+    "data.json": "fingerprint of the training images that the sweep began with",
     "finals/<final>/": "promoted models; each final is a sweep of its own, stored the same way",
+    "finals/<final>/stages/01/": "an earlier stage of a final, stored the same way",
+    "finals/<final>/test.json": "when the test split was opened, for which weights, and what it said",
+    "confirmations/<id>/": "leaders over fresh seeds; a sweep of its own, stored the same way",
     f"{lock.LOCK} {lock.HOLDER}": "who runs the sweep now",
     f"{REQUESTS}/": "what people ask of the sweep, an event a file, until it is obeyed",
 }

@@ -5,13 +5,14 @@
 
 import typing
 from collections import Counter
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Self
 
 from results.errors import Unreadable
 from results.events import (
     Asked,
+    Confirmed,
     Decided,
     DriverStarted,
     DriverStopped,
@@ -33,7 +34,7 @@ from results.events import (
     seconds,
 )
 from results.trial import STATUSES as STATUSES
-from results.trial import Phase
+from results.trial import Confirmation, Phase
 from results.trial import Status as Status
 from results.trial import TrialRecord as TrialRecord
 
@@ -191,7 +192,7 @@ class History:
             case DriverStopped():
                 self._interrupt()
                 self.driver, self.stopped, self.finished = None, event, event.reason == "finished"
-            case Extended() | Noted() | Tagged() | Hidden() | StopRequested():
+            case Extended() | Noted() | Tagged() | Hidden() | StopRequested() | Confirmed():
                 self.requests.add(event.request)
                 self._asked(event)
 
@@ -221,6 +222,9 @@ class History:
             case StopRequested():
                 for trial in event.trials:
                     self._known(trial, event).stop_asked = event
+            case Confirmed():
+                for trial, figures in event.trials.items():
+                    self._known(trial, event).confirmed = _confirmation(event, figures)
 
     def _go_on(self) -> None:
         """Let trials that the budget has cut short wait to be launched again."""
@@ -296,3 +300,19 @@ class History:
         if (record := self.trials.get(trial)) is None:
             raise Unreadable(f"the journal has a {type(event).__name__} of {trial}, which was never suggested; restore it from a copy")
         return record
+
+
+def _confirmation(event: Confirmed, figures: Mapping[str, float | None]) -> Confirmation:
+    return Confirmation(
+        confirmation=event.confirmation,
+        mean=figures.get("mean"),
+        low=figures.get("low"),
+        high=figures.get("high"),
+        sd=figures.get("sd"),
+        n=int(figures.get("n") or 0),
+        failed=int(figures.get("failed") or 0),
+        p_best=figures.get("p_best"),
+        margin=figures.get("margin"),
+        rung_mean=figures.get("rung_mean"),
+        val_accuracy=figures.get("val_accuracy"),
+    )

@@ -60,7 +60,7 @@ def lines(
     header, *rows = aligned(columns)
     ranks = shown["rank"].to_pylist()
     styled = [terminal.styled(row, _style(rank)) if _style(rank) else row for row, rank in zip(rows, ranks, strict=True)]
-    said = [*_ties(num_tied, about), *_rest(table, kept, shown, dropped, argument)]
+    said = [*_luck(kept, about), *_ties(num_tied, about), *_rest(table, kept, shown, dropped, argument)]
     rest = [terminal.styled(line, FAINT) for text in said for line in _wrapped(text, terminal)]
     step = next_command(table, argument)
     return [
@@ -90,6 +90,7 @@ def text_columns(shown: pa.Table, *, whole: pa.Table, unicode: bool = True) -> l
         TextColumn("trial", shown["trial"].to_pylist()),
         TextColumn(f"score{unit}", scores("score"), right=True),
         TextColumn(f"best{unit}", scores("best_score"), right=True, spare=3),
+        *_confirmed_columns(shown, percent),
         TextColumn("rung", [_rung(rung, about, unicode) for rung in rungs]),
         TextColumn("epochs", [_text(epochs) for epochs in shown["epochs"].to_pylist()], right=True, spare=4),
         TextColumn("parameters", [_text(count) for count in shown["parameters"].to_pylist()], right=True, spare=2),
@@ -114,7 +115,7 @@ def next_command(table: pa.Table, argument: str) -> str:
     shown = visible(table)
     if about.state == "running" or not shown.num_rows or shown["rank"][0].as_py() is None:
         return ""
-    return f"shortlist promote {shlex.quote(argument)} --trial {shown['trial'][0].as_py()}"
+    return f"shortlist promote {shlex.quote(argument)} --trial {_leader(shown, about)}"
 
 
 def duration(seconds: float) -> str:
@@ -163,6 +164,53 @@ def _rest(table: pa.Table, kept: pa.Table, shown: pa.Table, dropped: list[TextCo
         listed = ", ".join(names) if len(names) <= _FEW_PARAMETERS else f"{len(names)} columns"
         said.append(f"left out at this width: {listed}")
     return said
+
+
+def _confirmed_columns(shown: pa.Table, percent: bool) -> list[TextColumn]:
+    """Return what the trials came to over fresh seeds, where they have been confirmed."""
+    if "confirmed_score" not in shown.column_names:  # an older release wrote no such column
+        return []
+    names = ("confirmed_score", "confirmed_low", "confirmed_seeds", "p_best")
+    rows = list(zip(*(shown[name].to_pylist() for name in names), strict=True))
+
+    def cell(mean: float | None, low: float | None, seeds: int | None) -> str:
+        if mean is None:
+            return ""
+        around = "" if low is None else f" ±{_score(mean - low, percent)}"
+        return f"{_score(mean, percent)}{around} ({seeds})"
+
+    return [
+        TextColumn(f"confirmed{' %' if percent else ''}", [cell(mean, low, seeds) for mean, low, seeds, _ in rows], right=True),
+        TextColumn("best with", ["" if share is None else f"{share:.0%}" for *_, share in rows], right=True, spare=2),
+    ]
+
+
+def _luck(kept: pa.Table, about: About) -> list[str]:
+    """Return how much of the first row's score was luck, where fresh seeds have told."""
+    if "rung_mean" not in kept.column_names or (there := kept["rung_mean"][0].as_py()) is None:
+        return []
+    score, trial, seeds = kept["score"][0].as_py(), kept["trial"][0].as_py(), kept["confirmed_seeds"][0].as_py()
+    percent = about.metric.endswith("accuracy")
+    luck = f"{(score - there) * 100:+.1f} points" if percent else f"{score - there:+.4f}"
+    said = [f"{trial} has {_score(score, percent)}; {seeds} fresh seeds give {_score(there, percent)} there: {luck} of it was luck"]
+    if (leader := _leader(kept, about)) != trial:
+        said.append(f"fresh seeds prefer {leader}: of the first rows, the best confirmed one is promoted")
+    return said
+
+
+def _leader(shown: pa.Table, about: About) -> str:
+    """Return the trial that would be promoted: of the first rows, as far as one confirmation has seen them, the best mean."""
+    trials = shown["trial"].to_pylist()
+    if "confirmation" not in shown.column_names:
+        return str(trials[0])
+    sign = 1 if about.mode == "max" else -1
+    best, named = 0, shown["confirmation"][0].as_py()
+    means = shown["confirmed_score"].to_pylist()
+    for row, other in enumerate(shown["confirmation"].to_pylist()):
+        if named is None or other != named or means[row] is None:
+            break
+        best = row if sign * means[row] > sign * means[best] else best
+    return str(trials[best])
 
 
 def _remarks(shown: pa.Table) -> list[TextColumn]:

@@ -4,6 +4,7 @@ Honest about fidelity: first the rung a trial has reached, then the metric at th
 outranks a survivor, and nothing depends on the order in which trials ended.
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Literal
@@ -77,3 +78,22 @@ def placed(history: History) -> list[tuple[TrialRecord, Standing | None]]:
         return (0, -place.rung_epochs, -better * place.score, record.trial)
 
     return sorted(((record, standing(record)) for record in history.trials.values()), key=key)
+
+
+def leaders(history: History) -> list[TrialRecord]:
+    """Return the trials that may be promoted without being named, best first.
+
+    They stand as in the leaderboard, except that its first rows, as far as one confirmation has seen them all, go by their means over fresh
+    seeds: a lucky single score does not choose.
+    """
+    rows = [record for record in order(history) if eligible(record)]
+    better = sign("max" if history.started is None else history.started.mode)
+    named = rows[0].confirmed.confirmation if rows and rows[0].confirmed is not None else None
+    seen = list(itertools.takewhile(lambda record: named is not None and _mean(record, named) is not None, rows))
+    return sorted(seen, key=lambda record: -better * (_mean(record, named) or 0.0)) + rows[len(seen) :]
+
+
+def _mean(record: TrialRecord, confirmation: str | None) -> float | None:
+    """Return the mean that a confirmation gave a trial; None where it gave none."""
+    known = record.confirmed
+    return known.mean if known is not None and known.confirmation == confirmation else None

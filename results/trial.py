@@ -13,6 +13,23 @@ Status = Phase | EndStatus
 STATUSES: tuple[Status, ...] = ("pending", "running", "paused", "stopped", "completed", "diverged", "out_of_memory", "failed")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmation:
+    """What a trial came to over fresh seeds; the figures of `results.events.Confirmed`."""
+
+    confirmation: str
+    mean: float | None
+    low: float | None
+    high: float | None
+    sd: float | None
+    n: int
+    failed: int
+    p_best: float | None
+    margin: float | None
+    rung_mean: float | None
+    val_accuracy: float | None
+
+
 @dataclass(slots=True, kw_only=True)
 class TrialRecord:
     """The facts of one trial.
@@ -41,6 +58,7 @@ class TrialRecord:
         notes: What people wrote about it, oldest first.
         tags: Words that people put on it, ascending.
         hidden: Whether a person took it out of sight; it changes no decision.
+        confirmed: What it came to over fresh seeds, by the newest confirmation; None before the first.
         stop_asked: Who wanted it to stop; None where nobody did.
     """
 
@@ -67,6 +85,7 @@ class TrialRecord:
     notes: list[Noted] = field(default_factory=list)
     tags: tuple[str, ...] = ()
     hidden: bool = False
+    confirmed: Confirmation | None = None
     stop_asked: StopRequested | None = None
 
     @property

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from search_spaces import constraint_checks, search_checks
-from search_spaces.domain_words import WORDS
-from search_spaces.errors import KeyPath, Problem
+from search_spaces import constraint_checks, final_checks, search_checks
+from search_spaces.errors import Problem
 from search_spaces.feasible_space import Feasible
 from search_spaces.flatten import Flattened
 from search_spaces.refusals import refusals
@@ -25,14 +24,10 @@ from search_spaces.sweep import (
     Sweep,
     early,
 )
-from search_spaces.trial_checks import no_field
-from search_spaces.trial_fields import ELSEWHERE, field
-from search_spaces.wording import described, listed, shown
+from search_spaces.wording import listed, shown
 
 # Rule -> its option that says when trials are compared first.
 FIRST_EPOCHS = {"asha": "min_epochs", "hyperband": "min_epochs", "median": "grace_epochs"}
-
-ELSEWHERE_IN_FINAL = {**ELSEWHERE, "max_epochs": "final.epochs or --epochs", "seed": "final.seeds or --seed"}
 
 
 def problems(data: Mapping[str, Any], flattened: Flattened | None) -> list[Problem]:
@@ -48,7 +43,7 @@ def problems(data: Mapping[str, Any], flattened: Flattened | None) -> list[Probl
         *search_checks.problems(data, flattened),
         *constraint_checks.problems(data.get("constraints"), flattened),
         *_data(data.get("data")),
-        *_final(data),
+        *final_checks.problems(data),
     ]
 
 
@@ -131,6 +126,8 @@ def _brackets(options: Any) -> Iterator[Problem]:
 
 
 def _data(data: Any) -> Iterator[Problem]:
+    if isinstance(data, dict) and data.get("train_on") is not None:
+        yield Problem(("data", "train_on"), shown(data["train_on"]), "must be left out; a final learns from all with final.train_on")
     match data:
         case {"name": "parquet", "path": str(path)}:
             folder = Path(path).expanduser()
@@ -146,35 +143,6 @@ def _data(data: Any) -> Iterator[Problem]:
             yield Problem(("data", "path"), "missing", "must be given for parquet: a folder with train*.parquet; or -s data.path=FOLDER")
         case {"name": "digits", "path": str(path)}:
             yield Problem(("data", "path"), shown(path), "must be left out; digits are embedded and read no folder")
-
-
-def override_problems(overrides: Mapping[str, Any]) -> list[Problem]:
-    """Return what is wrong with changes to a recipe that is promoted, given as dotted paths."""
-    return [problem for key, value in overrides.items() for problem in _final_override(tuple(key.split(".")), value, (key,))]
-
-
-def _final(data: Mapping[str, Any]) -> Iterator[Problem]:
-    match data.get("final"):
-        case {"overrides": dict(overrides)}:
-            for key, value in overrides.items():
-                yield from _final_override(tuple(key.split(".")), value, ("final", "overrides", key))
-
-
-def _final_override(keys: KeyPath, value: Any, place: KeyPath) -> Iterator[Problem]:
-    if keys[0] in ELSEWHERE_IN_FINAL:
-        yield Problem(place, "set among the overrides", f"must be set by {ELSEWHERE_IN_FINAL[str(keys[0])]}; remove it here")
-        return
-    for depth in range(len(keys)):
-        if field(keys[: depth + 1]) is None:
-            yield no_field(keys, place, depth)
-            return
-    if isinstance(value, dict) and any(word in value for word in WORDS):
-        yield Problem(place, "a domain", f"must be {described(field(keys))}; finals search nothing")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _final_override((*keys, key), item, (*place, key))
-    else:
-        yield from refusals(field(keys), value, place)
 
 
 def _whole(value: Any) -> TypeGuard[int]:

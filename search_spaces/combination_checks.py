@@ -54,7 +54,12 @@ def problems(flattened: Flattened, doubtful: Collection[KeyPath], *, max_epochs:
 
 
 def final_problems(
-    flattened: Flattened, overrides: Mapping[str, Any], *, max_epochs: int | None, final_epochs: int | None
+    flattened: Flattened,
+    overrides: Mapping[str, Any],
+    *,
+    max_epochs: int | None,
+    final_epochs: int | None,
+    place: KeyPath = ("final", "overrides"),
 ) -> list[Problem]:
     """Return what TrainConfig has against `final.overrides` on top of candidates; a candidate that is wrong by itself does not count.
 
@@ -63,6 +68,7 @@ def final_problems(
         overrides: Dotted path -> value.
         max_epochs: Horizon of the candidates; None where the file does not say it.
         final_epochs: Horizon of the final; that of the candidates where None.
+        place: Where the overrides stand in the file; for a stage's own those of `final` are laid below them.
     """
     space = Space(flattened.settings)
     found: dict[KeyPath, Problem] = {}
@@ -77,10 +83,10 @@ def final_problems(
         except ValidationError as error:
             for problem in explained(error, TrainConfig, content, ()):
                 key = next((key for key in overrides if _related(key.split("."), dotted(problem.path).split("."))), None)
-                place: KeyPath = ("final", "overrides", key) if key else ("final", "overrides")
+                here: KeyPath = (*place, key) if key else place
                 seen = problem.seen if key == dotted(problem.path) else f"{dotted(problem.path)} becomes {problem.seen}"
                 required = re.sub(r"; add `when: .+`$", "; leave it out here", problem.required)  # overrides know no `when`
-                found.setdefault(place, Problem(place, seen, required))
+                found.setdefault(here, Problem(here, seen, required))
     return list(found.values())
 
 

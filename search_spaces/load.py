@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from search_spaces import checks, combination_checks, trial_checks
+from search_spaces import checks, combination_checks, final_checks, trial_checks
 from search_spaces.errors import KeyPath, Locate, Problem, SweepError, dotted
 from search_spaces.flatten import flatten
 from search_spaces.overrides import FILE, overridden
@@ -72,12 +72,10 @@ def problems(data: Mapping[str, Any]) -> list[Problem]:
         found += [*flattened.problems, *trial_checks.problems(flattened)]
         found += combination_checks.problems(flattened, [problem.path for problem in found], max_epochs=_max_epochs(data))
     found += checks.problems(data, flattened)
-    match data.get("final"):
-        case {"overrides": dict(overrides)} if flattened is not None and not any(
-            problem.path[:2] == ("final", "overrides") for problem in found
-        ):
+    if flattened is not None and not any(problem.path[:2] in (("final", "overrides"), ("final", "stages")) for problem in found):
+        for overrides, epochs, place in final_checks.recipes(data.get("final")):
             found += combination_checks.final_problems(
-                flattened, overrides, max_epochs=_max_epochs(data), final_epochs=_epochs(data["final"].get("epochs"))
+                flattened, overrides, max_epochs=_max_epochs(data), final_epochs=_epochs(epochs), place=place
             )
     meant = {(*problem.path[:-1], guess) for problem in found if (guess := guessed(problem.required))}
     return [problem for problem in dict.fromkeys(found) if problem.seen != "missing" or not _within(problem.path, meant)]

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from search_spaces import points
-from search_spaces.domains import LogUniform, Uniform
+from search_spaces.domains import Choice, Domain, LogUniform, Uniform
 from search_spaces.errors import KeyPath, Problem
 from search_spaces.flatten import Flattened
 from search_spaces.space import Space
 from search_spaces.sweep import ENDLESS, SearchOptions
 from search_spaces.wording import listed, shown, unknown
 
-# Option -> the one sampler that reads it.
-READ_BY = {"random": "grid", "configurations": "listed", "base": "one_factor", "levels": "one_factor"}
+# Option -> the samplers that read it.
+READ_BY = {"random": ("grid",), "configurations": ("listed", "more_seeds"), "base": ("one_factor",), "levels": ("one_factor",)}
 
 
 def problems(data: Mapping[str, Any], flattened: Flattened | None) -> Iterator[Problem]:
@@ -28,17 +28,22 @@ def problems(data: Mapping[str, Any], flattened: Flattened | None) -> Iterator[P
     sampler, trials = search.get("sampler", SearchOptions().sampler), search.get("trials")
     if isinstance(sampler, str) and sampler in ENDLESS and trials is None:
         yield Problem(("search", "trials"), "missing", f"must be given for sampler {sampler}: how many trials to launch")
-    for option, reader in READ_BY.items():
-        if search.get(option) is not None and sampler != reader:
-            yield Problem(("search", option), f"beside sampler {shown(sampler)}", f"must be left out, or with sampler: {reader}")
-    if sampler == "listed" and not search.get("configurations"):
-        yield Problem(("search", "configurations"), "missing", "must be given for sampler listed: the candidates, such as [{lr: 0.1}]")
+    for option, readers in READ_BY.items():
+        if search.get(option) is not None and sampler not in readers:
+            named = " or ".join(readers)
+            yield Problem(("search", option), f"beside sampler {shown(sampler)}", f"must be left out, or with sampler: {named}")
+    if sampler in READ_BY["configurations"] and not search.get("configurations"):
+        yield Problem(
+            ("search", "configurations"), "missing", f"must be given for sampler {sampler}: the candidates, such as [{{lr: 0.1}}]"
+        )
     if flattened is not None:
         space = Space(flattened.settings)
         if not flattened.problems:
             yield from _points(search, sampler, space)
         if sampler == "grid":
             yield from _grid(search, space)
+        if sampler == "more_seeds" and not isinstance(_seed(space), Choice):
+            yield Problem(("trial", "seed"), "no choice of seeds", "must be {choice: [...]} for sampler more_seeds: the seeds to take")
     match data.get("final"):
         case {"top": int(top)} if isinstance(trials, int) and not isinstance(trials, bool) and top > trials >= 1:
             yield Problem(("final", "top"), str(top), f"must be <= search.trials, which is {trials}")
@@ -47,10 +52,14 @@ def problems(data: Mapping[str, Any], flattened: Flattened | None) -> Iterator[P
 def warnings(search: SearchOptions, space: Space) -> Iterator[str]:
     """Yield what is allowed but seldom meant, a sentence each."""
     size = space.size() if not search.random else None
-    if search.sampler in ("listed", "one_factor") or search.trials is None or size is None:
+    if search.sampler in ("listed", "more_seeds", "one_factor") or search.trials is None or size is None:
         return
     if search.trials > size:
         yield f"search.trials: {search.trials} are asked for, but the space holds only {size}; the sweep ends after those"
+
+
+def _seed(space: Space) -> Domain | None:
+    return next((parameter.domain for parameter in space.parameters if parameter.path == "seed"), None)
 
 
 def _grid(search: Mapping[str, Any], space: Space) -> Iterator[Problem]:
@@ -74,8 +83,10 @@ def _points(search: Mapping[str, Any], sampler: Any, space: Space) -> Iterator[P
                 continue
             values, wrong = points.read(point, space, place)
             yield from wrong
-            if name == "configurations" and sampler == "listed" and not wrong:
-                missing = points.incomplete(values, space, place)
+            if name == "configurations" and sampler == "more_seeds" and not wrong and "seed" in values:
+                yield Problem(place, "a seed", "must be left out; sampler more_seeds takes them from trial.seed")
+            elif name == "configurations" and sampler in READ_BY["configurations"] and not wrong:
+                missing = [one for one in points.incomplete(values, space, place) if sampler != "more_seeds" or one.seen != "no seed"]
                 yield from missing
                 for path in [] if missing else points.idle(values, space):
                     yield Problem(place, f"{path}: {shown(values[path])}", "must be left out; it does not apply beside the other values")

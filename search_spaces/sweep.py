@@ -5,45 +5,23 @@ Fields that only make sense together are checked in `checks.py`, so that every m
 
 import hashlib
 import json
-import re
-from collections.abc import Callable
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from search_spaces.final_options import FinalOptions
+from search_spaces.quantities import Bytes, Count, Duration, Epochs, Seed
 from search_spaces.wording import Described
 from trainable.config.base import Frozen, later
 from trainable.config.data import DataConfig
 
 METRICS = {"val_accuracy": "max", "val_loss": "min"}
 
-Epochs = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
-Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
-
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 Name = Annotated[
     str,
     Field(pattern=NAME),
     Described("a name of letters, digits, dots, dashes and underscores, at most 100, that begins with a letter or digit"),
-]
-
-DURATION = r"^(?=.)(\d+(?:\.\d+)?h)?(\d+(?:\.\d+)?m)?(\d+(?:\.\d+)?s)?$"
-
-
-def _seconds(value: Any) -> Any:
-    """Read `1h30m`; what is no such text is left to the field's own bounds."""
-    if not isinstance(value, str) or (found := re.match(DURATION, value)) is None:
-        return value
-    return sum(float(part[:-1]) * {"h": 3600.0, "m": 60.0, "s": 1.0}[part[-1]] for part in found.groups() if part)
-
-
-Duration = Annotated[
-    float,
-    Field(gt=0.0),
-    BeforeValidator(_seconds),
-    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": DURATION}]}),
-    Described("a number of seconds > 0, or text such as 90s, 15m, 12h, 1h30m"),
 ]
 
 
@@ -57,37 +35,6 @@ class Objective(Frozen):
     def sign(self) -> int:
         """Return +1 where the metric is maximised, -1 where it is minimised."""
         return 1 if self.mode == "max" else -1
-
-
-COUNT = r"^(\d+(?:\.\d+)?)(k|M|G)$"
-BYTES = r"^(\d+(?:\.\d+)?)(KiB|MiB|GiB)$"
-UNITS = {"k": 10**3, "M": 10**6, "G": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-
-
-def _number(pattern: str) -> Callable[[Any], Any]:
-    """Return what reads `5M`; what is no such text is left to the field's own bounds."""
-
-    def read(value: Any) -> Any:
-        found = re.match(pattern, value) if isinstance(value, str) else None
-        return value if found is None else int(Decimal(found[1]) * UNITS[found[2]])
-
-    return read
-
-
-Count = Annotated[
-    int,
-    Field(strict=True, ge=1),
-    BeforeValidator(_number(COUNT)),
-    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": COUNT}]}),
-    Described("a whole number >= 1, or text such as 5M (units k, M, G)"),
-]
-Bytes = Annotated[
-    int,
-    Field(strict=True, ge=1),
-    BeforeValidator(_number(BYTES)),
-    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": BYTES}]}),
-    Described("a number of bytes >= 1, or text such as 2GiB (units KiB, MiB, GiB)"),
-]
 
 
 def _listed(value: Any) -> Any:
@@ -132,7 +79,7 @@ class Earlier(Frozen):
     observations: tuple[Observation, ...] = Field(default=(), description="Trials that fit this space, the oldest first.")
 
 
-Sampler = Literal["random", "sobol", "halton", "grid", "listed", "one_factor", "tpe", "gp", "model"]
+Sampler = Literal["random", "sobol", "halton", "grid", "listed", "more_seeds", "one_factor", "tpe", "gp", "model"]
 
 # Samplers that never come to an end by themselves.
 ENDLESS = frozenset({"random", "sobol", "halton", "tpe", "gp", "model"})
@@ -154,7 +101,7 @@ class SearchOptions(Frozen):
         (), description="grid only: paths of parameters that are drawn for each combination instead of crossed."
     )
     configurations: tuple[dict[str, Any], ...] = later(
-        (), description="listed only: the candidates, each a mapping of searched parameters to values."
+        (), description="listed and more_seeds only: the candidates, each a mapping of searched parameters to values."
     )
     base: dict[str, Any] = later(
         {}, description="one_factor only: values to change one at a time; the first of a finite domain by default."
@@ -308,17 +255,6 @@ class ResourceOptions(Frozen):
     checkpoint_epochs: Epochs | None = Field(
         default=None, description="Epochs between checkpoints besides those at rungs; a tenth of max_epochs by default."
     )
-
-
-class FinalOptions(Frozen):
-    """Full-length training of the best trials when the search has ended."""
-
-    top: Annotated[int, Field(strict=True, ge=1)] = 1
-    epochs: Epochs | None = Field(default=None, description="Horizon of the final; the search's max_epochs by default.")
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] | None = Field(
-        default=None, description="One run each; the trial's own seed by default."
-    )
-    overrides: dict[str, Any] = Field(default_factory=dict, description="Fields of the trial to change, as dotted paths.")
 
 
 class Sweep(Frozen):

@@ -13,6 +13,7 @@ ELSEWHERE = {
     "data": "`data:` at the top of the file",
     "max_epochs": "the scheduler's max_epochs",
     "metric": "`objective:` at the top of the file",
+    "initial": "final.stages",
 }
 
 

@@ -181,7 +181,7 @@ def test_a_journal_of_version_1_is_read_for_ever_and_gone_on_with(tmp_path: Path
 
 def test_a_journal_of_a_newer_release_is_refused(tmp_path: Path) -> None:
     write(Storage(tmp_path), [recorded.started(version=journal.JOURNAL_VERSION + 1)])
-    with pytest.raises(NewerFormat, match=r"00000001\.jsonl:1: .*version 3, this release reads up to 2"):
+    with pytest.raises(NewerFormat, match=r"00000001\.jsonl:1: .*version 4, this release reads up to 3"):
         list(read(Storage(tmp_path)))
 
 

@@ -24,6 +24,7 @@ DESIGN = [
     "rank", "trial", "config_hash", "status", "reason", "rung_epochs", "score", "best_score", "best_epoch", "last_score", "val_accuracy",
     "val_loss", "train_accuracy", "train_loss", "epochs", "parameters", "flops_per_image", "wall_s", "device_s", "images_per_s",
     "peak_memory_bytes", "host", "device", "seed", "started_at", "ended_at", "checkpoint",
+    "confirmation", "confirmed_score", "confirmed_low", "confirmed_high", "confirmed_seeds", "p_best", "rung_mean",
     "hidden",
     "tags",
     "notes",

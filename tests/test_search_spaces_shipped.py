@@ -105,6 +105,18 @@ def test_every_step_of_study_d_is_32_images_whatever_the_batch() -> None:
     assert {config.batch_size * config.accumulation for config in configs} == {32}
 
 
+def test_study_e_ends_in_four_stages_and_a_small_search() -> None:
+    sweep = load(FOLDER / "lookahead_stages.yaml")
+    space = Space.parse(sweep.trial)
+    model = space.build(next(iter(space.grid())), sweep.base_config()).model
+    assert measure(model, (3, 32, 32), 10).parameters == 4_994_218
+    assert sweep.final is not None
+    assert [stage.epochs for stage in sweep.final.stages] == [50, 50, 50, 50, 5]
+    last = sweep.final.stages[-1].search
+    assert last is not None
+    assert last.trials == 5
+
+
 def test_every_network_of_our_own_search_keeps_the_limit() -> None:
     sweep = load(FOLDER / "five_million.yaml")
     space = Space.parse(sweep.trial)

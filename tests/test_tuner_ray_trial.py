@@ -30,7 +30,7 @@ worker = None
 for number, (fields, epochs, limited) in enumerate(jobs):
     config = recipe(data={"name": "digits", "validation": 200, "train_examples": 200}, **fields)
     job = Job(trial=f"t{number:05d}", config=config, from_epoch=0, until_epoch=epochs, attempt=1, checkpoint=None, checkpoint_epochs=epochs)
-    order = {"order": dataclasses.asdict(WorkOrder.of(job, root=root, threads=1, test=False))}
+    order = {"order": dataclasses.asdict(WorkOrder.of(job, root=root, threads=1, export=False))}
     if worker is None:
         worker = RayTrial(config=order)
     else:

@@ -33,7 +33,7 @@ class Batches:
         self._augment = Augment(config.augment, image=data.image, mean=data.mean, device=device)
         self._mix = Mix(config)
         self._normalize = normalize
-        self._seed = config.seed
+        self._seed = config.stream
         self.generators = (torch.Generator(device), torch.Generator(device))
 
     def begin(self, epoch: int) -> None:

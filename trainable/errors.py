@@ -6,7 +6,8 @@ TrainableError
 ├── DataError        the images cannot be read: the user mends the folder or the sweep file
 ├── ModelError       the network cannot be built from its configuration, or not trained with this recipe
 ├── CheckpointError  the checkpoint is damaged or belongs to another configuration: go back to an earlier one
-└── ExportError      the exported files do not compute what the trained network computes: nothing is published
+├── ExportError      the exported files do not compute what the trained network computes: nothing is published
+└── TestedAlready    the test split was read for other weights of this final: it is not read again
 """
 
 
@@ -32,6 +33,10 @@ class ModelError(TrainableError, ValueError):
 
 class CheckpointError(TrainableError):
     """The checkpoint cannot be continued from; the message names the folder."""
+
+
+class TestedAlready(TrainableError):
+    """The test split was read once for this final; the message says when, and for which weights."""
 
 
 class ExportError(TrainableError):

@@ -10,11 +10,12 @@ Shapes: B images of a batch, S batches of an epoch, N images, H height, W width,
 import copy
 import math
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from trainable import checkpoint, family, fast_norm, fast_stride, optimizers, rng
@@ -23,7 +24,7 @@ from trainable.best import Best
 from trainable.captured import CapturedStep, capture_for, stream_of_its_own
 from trainable.checkpoint import Checkpoint
 from trainable.config.train import TrainConfig
-from trainable.data.resident import TrainingData
+from trainable.data.resident import TrainingData, scaled
 from trainable.ema import Ema
 from trainable.errors import CheckpointError, DataError, Diverged, ModelError
 from trainable.evaluate import evaluate
@@ -62,10 +63,17 @@ class Training:
     """
 
     @says_out_of_memory
-    def __init__(self, config: TrainConfig, data: TrainingData, device: torch.device) -> None:
+    def __init__(self, config: TrainConfig, data: TrainingData, device: torch.device, *, initial: Path | None = None) -> None:
         """Build the network with its initial weights; they depend on the seed alone, not on the device.
 
+        Args:
+            config: The whole recipe.
+            data: What it learns from.
+            device: Where.
+            initial: Weights of a network of this kind to start from instead, in the safetensors format.
+
         Raises:
+            CheckpointError: The weights to start from are gone, damaged, or of another network.
             DataError: A batch is larger than the training data, all images are of one class, or too small for an alteration.
             ModelError: The network cannot work on images of this size, or the device does not train in the number format.
             OutOfMemory: The network does not fit.
@@ -75,12 +83,13 @@ class Training:
         reset_peak(device)
         self.config = config
         # Without normalization pixels are scaled to 0..1, here and in whatever is made of this data later: evaluation, export.
-        channels = data.image[0]
-        self.data = data if config.normalize else replace(data, mean=(0.0,) * channels, std=(255.0,) * channels)
+        self.data = data if config.normalize else scaled(data)
         self.device = device
         self.epoch = 0
         with rng.seeded(config.seed, 0, "weights", torch.device("cpu")):
             module = family.build(config.model, image=data.image, num_classes=data.num_classes, dropout=config.dropout)
+        if initial is not None:
+            _start_from(initial, module)
         self.module = module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub forgets this form
         if device.type == "cpu":
             fast_norm.install(self.module)
@@ -164,7 +173,7 @@ class Training:
         self._batches.begin(epoch)
         self.module.train()
         with (
-            rng.seeded(config.seed, epoch, "dropout", self.device),
+            rng.seeded(config.stream, epoch, "dropout", self.device),
             float32_products(self.number_format),
             stream_of_its_own(self.device),
         ):
@@ -243,7 +252,7 @@ class Training:
 
         The last batch may be smaller, the last step may have fewer batches. A single image, too few for batch norm, sits this epoch out.
         """
-        num_images, ordering = len(self.data.train_labels_N), rng.generator(self.config.seed, epoch, "order", torch.device("cpu"))
+        num_images, ordering = len(self.data.train_labels_N), rng.generator(self.config.stream, epoch, "order", torch.device("cpu"))
         order_N = torch.randperm(num_images * self.config.augment.repeats, generator=ordering) % num_images
         batches = torch.split(order_N.to(self.device), self.config.batch_size)
         if len(batches) > 1 and len(batches[-1]) == 1 < self.config.batch_size:
@@ -262,6 +271,14 @@ class Training:
     def _identity(self) -> str:
         """Return the hash of all of the configuration that the state depends on: the horizon may be moved."""
         return self.config.model_copy(update={"max_epochs": 1}).hash()
+
+
+def _start_from(file: Path, module: nn.Module) -> None:
+    try:
+        module.load_state_dict(safetensors.torch.load_file(file))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"{file} cannot be started from ({reason}); put it back, or promote anew into a folder of its own") from error
 
 
 def _refuse_data_to_learn_nothing_from(config: TrainConfig, data: TrainingData) -> None:

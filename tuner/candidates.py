@@ -12,7 +12,7 @@ from search_spaces.sweep import ENDLESS, LEARNING
 from trainable.config.cost import ArchitectureCost
 from trainable.config.train import TrainConfig
 from trainable.errors import ModelError
-from tuner.decisions import Suggestion
+from tuner.decisions import WAIT, Suggestion
 from tuner.samplers.sampler import Propose
 
 # Draws in a row that may come to nothing before the space counts as used up, where what is left of it cannot be listed.
@@ -59,6 +59,7 @@ class Candidates:
         self._feasible = feasible
         self._cost = cost
         self._seed = seed
+        self.waits = False  # whether the last answer was that more may follow when what runs has ended
         self._hashes: dict[tuple[tuple[str, Value], ...], str] = {}
 
     def next(self, history: History) -> Candidate | None:
@@ -67,7 +68,8 @@ class Candidates:
         first = history.next_draw
         for draw in range(first, first + MAX_DRAWS):
             suggestion = self._propose(history, draw)
-            if suggestion is None:
+            self.waits = suggestion is WAIT
+            if suggestion is None or suggestion is WAIT:
                 return None
             rng = random.Random(f"{self._seed}/{draw}/instead")
             movable = suggestion.source in ENDLESS

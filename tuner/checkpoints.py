@@ -59,10 +59,10 @@ def tidy(storage: Storage, record: TrialRecord) -> None:
             shutil.rmtree(checkpoint, ignore_errors=True)
 
 
-def publish(storage: Storage, name: str) -> None:
-    """Let the driver and every node see the checkpoint, or the export, that a worker has written."""
+def publish(storage: Storage, name: str, *, last: str = LAST) -> None:
+    """Let the driver and every node see the checkpoint, or the export, that a worker has written; `last` stands for all its files."""
     if storage.mirror is not None:
-        storage.publish(name, last=LAST)
+        storage.publish(name, last=last)
         shutil.rmtree(storage.path(name))  # whoever goes on from it may be on another node
 
 

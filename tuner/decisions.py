@@ -23,6 +23,10 @@ class Suggestion:
     source: str
 
 
+# What a sampler answers that will have more to propose when what runs has ended.
+WAIT = Suggestion(values={}, draw=-1, source="wait")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """One segment of a trial: what one worker trains before it asks again.

@@ -3,6 +3,7 @@
 TunerError
 ├── UsageError          the call is wrong: mend it                                      exit 2
 ├── ClusterUnreachable  the Ray cluster does not answer: mend the address or the token  exit 4
+├── GateRefused         a trial does not meet a gate: choose another, or confirm it     exit 3
 └── SweepFailed         the sweep ran and could not be finished                         exit 1
 """
 
@@ -23,6 +24,12 @@ class ClusterUnreachable(TunerError):
     """No Ray cluster answers at the address."""
 
     exit_code = 4
+
+
+class GateRefused(TunerError):
+    """A gate of `final.gates` is not met; nothing was trained."""
+
+    exit_code = 3
 
 
 class SweepFailed(TunerError):

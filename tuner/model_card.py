@@ -3,8 +3,7 @@
 import json
 from typing import Any
 
-from results.history import TrialRecord
-from search_spaces.sweep import Sweep
+from tuner.final_plan import FinalPlan, changes
 
 # What the images of a data set were, for whoever wants the figures again.
 IMAGES = {
@@ -17,32 +16,36 @@ IMAGES = {
 }
 
 
-def render(sweep: Sweep, record: TrialRecord, plan: Sweep, metrics: dict[str, Any]) -> str:
+def render(plan: FinalPlan, metrics: dict[str, Any]) -> str:
     """Return the final's README.md.
 
     Args:
-        sweep: The sweep that found the trial.
-        record: The trial.
-        plan: The final's own sweep.
+        plan: What was promoted.
         metrics: The content of `metrics.json`.
     """
+    sweep, record = plan.sweep, plan.record
     runs = metrics["runs"]
     spread = (
         "" if len(runs) == 1 else f", mean {metrics['test_accuracy_mean']:.2%} ± {metrics['test_accuracy_sd']:.2%} over {len(runs)} seeds"
     )
     low, high = metrics["test_accuracy_low"], metrics["test_accuracy_high"]
-    recipe = {name: value for name, value in plan.trial.items() if name != "model"}
+    all_used = metrics["val_accuracy"] is None
+    validation = (
+        "| none: its images were learned from | |" if all_used else f"| {metrics['val_accuracy']:.2%} | {metrics['val_loss']:.4f} |"
+    )
+    preferred = "the run with the lowest seed" if all_used else "the run that validation prefers"
+    recipes = "\n".join(_recipe(plan, number) for number in range(plan.num_stages))
     return f"""# {plan.name}
 
-A network for {sweep.data.name}, {metrics["parameters"]:,} parameters, {_length(metrics)}.
+A network for {sweep.data.name}, {metrics["parameters"]:,} parameters, {_length(plan, metrics)}.
 
 | | accuracy | loss |
 |---|---|---|
-| validation | {metrics["val_accuracy"]:.2%} | {metrics["val_loss"]:.4f} |
+| validation {validation}
 | test (read once) | {metrics["test_accuracy"]:.2%} | {metrics["test_loss"]:.4f} |
 
 Test accuracy on {metrics["test_examples"]:,} images, 95 % interval {low:.2%} to {high:.2%}{spread}.
-The weights are those of the run that validation prefers (seed {metrics["seed"]}); the test split decided nothing.
+The weights are those of {preferred} (seed {metrics["seed"]}); the test split decided nothing.
 
 ## Use
 
@@ -57,16 +60,29 @@ The weights are those of the run that validation prefers (seed {metrics["seed"]}
 
 Trial {record.trial} of the sweep {sweep.name} ({len(sweep.trial)} fields, seed {sweep.seed}), promoted with this recipe:
 
-    model: {json.dumps(plan.trial["model"])}
-    recipe: {json.dumps(recipe)}
+    model: {json.dumps(plan.contents[0]["model"])}
+{recipes}
 
 `lineage.json` names the sweep, the data and the software; `curves.parquet` has every epoch; `metrics.json` every figure.
 """
 
 
-def _length(metrics: dict[str, Any]) -> str:
+def _recipe(plan: FinalPlan, number: int) -> str:
+    """Return the recipe of one stage: in full for the first, what differs from the trial's for the others."""
+    if number:
+        return f"    then:   {'; '.join(changes(plan, number))}"
+    recipe = {name: value for name, value in plan.contents[0].items() if name not in ("model", "seed")}
+    return f"    recipe: {json.dumps(recipe)}"
+
+
+def _length(plan: FinalPlan, metrics: dict[str, Any]) -> str:
     """Return how long the published weights were trained, which may be less than was asked for: patience, best weights kept."""
-    (run,) = (run for run in metrics["runs"] if run["seed"] == metrics["seed"])
+    run = metrics["runs"][0]
+    if plan.num_stages > 1:
+        lengths = " + ".join(str(content["max_epochs"]) for content in plan.contents)
+        return (
+            f"trained for {plan.epochs} epochs in {plan.num_stages} stages ({lengths}), each from the weights that the one before has left"
+        )
     asked, trained, kept = metrics["epochs"], run["epochs"], run.get("epoch", run["epochs"])
     text = f"trained for {trained} epochs" if trained == asked else f"trained for {trained} of {asked} epochs, when its patience ran out"
     return text if kept == trained else f"{text}; the weights are those after epoch {kept}, the best on validation"

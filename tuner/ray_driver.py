@@ -10,7 +10,7 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from results.events import Reported, Tested, stamp
+from results.events import Reported, stamp
 from results.storage import Storage
 from tuner import checkpoints
 from tuner.decisions import Job
@@ -43,7 +43,7 @@ class Drive:
         searches: In order of precedence: a free worker asks the first one first.
         storages: The folder of each.
         slots: How many jobs at once, and what each holds.
-        test: Whether the trials are finals.
+        export: Whether the trials are finals, exported after their last epoch.
         on_report: Called after each report has been answered: the search's number and the trial.
         on_tick: Called often, several times a second.
         running: Ray's trial id -> search number and job.
@@ -55,7 +55,7 @@ class Drive:
     searches: Sequence[Search]
     storages: Sequence[Storage]
     slots: Slots
-    test: bool
+    export: bool
     on_report: Callable[[int, str], None]
     on_tick: Callable[[], None]
     running: dict[str, tuple[int, Job]] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Drive:
             if job is None:
                 continue
             self.running[ray_id] = number, job
-            order = WorkOrder.of(job, root=self.storages[number].address, threads=self.slots.cpus, test=self.test)
+            order = WorkOrder.of(job, root=self.storages[number].address, threads=self.slots.cpus, export=self.export)
             return {"order": asdict(order)}
         return Searcher.FINISHED if not self.running and all(search.done for search in self.searches) else None
 
@@ -86,13 +86,13 @@ class Drive:
         outcome = result["outcome"]
         now = time.time()
         if isinstance(outcome, StorageFailed):
-            raise SweepFailed(f"{outcome.reason}; everything reported so far is kept: mend it, then go on with: shortlist resume")
+            raise SweepFailed(
+                f"{outcome.reason}; everything reported so far is kept: mend it, then give the same command again, or: shortlist resume"
+            )
         if isinstance(outcome, TrialEnded):
             search.end(job.trial, job.attempt, outcome.status, outcome.reason, now, outcome.log_tail)
             goes_on = False
         else:
-            if outcome.tested is not None and search.history.trials[job.trial].tested is None:
-                search.record(_tested(job, outcome.tested, now))
             checkpoint = checkpoints.accept(self.storages[number], outcome.checkpoint)
             report = _reported(job, outcome, checkpoint, search.sweep.objective.metric, now)
             goes_on = search.report(report, now).action == "continue"
@@ -137,17 +137,6 @@ def _reported(job: Job, outcome: EpochTrained, checkpoint: str | None, metric: s
         worker=outcome.worker,
         device=outcome.device,
         **asdict(outcome.metrics),
-    )
-
-
-def _tested(job: Job, figures: Mapping[str, Any], now: float) -> Tested:
-    metrics = {name: value for name, value in figures.items() if not isinstance(value, str)}
-    return Tested(
-        at=stamp(now),
-        trial=job.trial,
-        metrics=metrics,
-        fingerprint=figures["fingerprint"],
-        train_fingerprint=figures["train_fingerprint"],
     )
 
 
@@ -213,7 +202,7 @@ def drive(
     storages: Sequence[Storage],
     slots: Slots,
     *,
-    test: bool,
+    export: bool,
     on_report: Callable[[int, str], None],
     on_tick: Callable[[], None],
     trainable_class: type[tune.Trainable] | None = None,
@@ -224,12 +213,12 @@ def drive(
         searches: What to train; several share the workers.
         storages: The folder of each search, seen by every node.
         slots: How many trials at once.
-        test: Whether trials are finals, tested after their last epoch.
+        export: Whether trials are finals, exported after their last epoch.
         on_report: Called with the search's number and the trial after each answered report.
         on_tick: Called several times a second; a KeyboardInterrupt that it raises ends everything.
         trainable_class: What trains an order: RayTrial by default; another one measures the driver alone.
     """
-    state = Drive(searches, storages, slots, test, on_report, on_tick)
+    state = Drive(searches, storages, slots, export, on_report, on_tick)
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(2 * slots.count)
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="shortlist-", ignore_cleanup_errors=True) as scratch:

@@ -12,7 +12,6 @@ import platform
 import shutil
 import time
 import traceback
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,12 +48,12 @@ class WorkOrder:
     Attributes:
         root: The sweep's folder, absolute, or its `s3://` address: every node sees it.
         threads: Processor threads of the worker.
-        test: Whether the trial is a final: when it is over the model is exported and the test split read, once.
+        export: Whether the trial is a final: when it is over the model is exported.
     """
 
     root: str
     threads: int
-    test: bool
+    export: bool
     trial: str
     config: dict[str, Any]
     from_epoch: int
@@ -64,12 +63,12 @@ class WorkOrder:
     checkpoint_epochs: int
 
     @classmethod
-    def of(cls, job: Job, *, root: str | Path, threads: int, test: bool) -> "WorkOrder":
+    def of(cls, job: Job, *, root: str | Path, threads: int, export: bool) -> "WorkOrder":
         """Return the order that makes a worker do `job`."""
         return cls(
             root=str(root),
             threads=threads,
-            test=test,
+            export=export,
             trial=job.trial,
             config=job.config.model_dump(mode="json"),
             from_epoch=job.from_epoch,
@@ -89,14 +88,12 @@ class EpochTrained:
         checkpoint: Folder of the checkpoint written after it, relative to the sweep; None where none was due.
         worker: `host:pid`.
         device: Name of the GPU, or `cpu`.
-        tested: A final's figures on the test split, where it is over; else None.
     """
 
     metrics: EpochMetrics
     checkpoint: str | None
     worker: str
     device: str
-    tested: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +145,8 @@ class RayTrial(tune.Trainable):
                 return {"outcome": TrialEnded(status="completed", reason=reason, log_tail=())}
             metrics = self._training.train_epoch()
             checkpoint = _save(self._training, order)
-            tested = _finish(self._training, order) if order.test and _ends(self._training, order) else None
+            if order.export and _ends(self._training, order):
+                _finish(self._training, order)
         except Diverged as error:
             return self._ended("diverged", error)
         except OutOfMemory as error:
@@ -167,7 +165,6 @@ class RayTrial(tune.Trainable):
             checkpoint=checkpoint,
             worker=f"{platform.node()}:{os.getpid()}",
             device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-            tested=tested,
         )
         return {"outcome": outcome}
 
@@ -194,7 +191,10 @@ def _begin(order: WorkOrder) -> Training:
     shipping.unpack(config.model, place.root)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     data = resident(config.data, device)
-    training = Training(config, data, device)
+    initial = None
+    if config.initial is not None:
+        initial = place.fetch(f"trials/initial/{config.initial}") / f"{config.seed}.safetensors"
+    training = Training(config, data, device, initial=initial)
     if order.checkpoint is None:
         return training
     with checkpoints.fetched(place, order.checkpoint) as folder:
@@ -202,7 +202,7 @@ def _begin(order: WorkOrder) -> Training:
             training.load(folder)
         except (CheckpointError, OSError) as error:
             logger.warning("%s starts again: %s", order.trial, error)
-            return Training(config, data, device)
+            return Training(config, data, device, initial=initial)
     if training.epoch != order.from_epoch:
         raise CheckpointError(f"{order.checkpoint} holds epoch {training.epoch}, the job starts after {order.from_epoch}")
     return training
@@ -231,12 +231,11 @@ def _save(training: Training, order: WorkOrder) -> str | None:
     return name
 
 
-def _finish(training: Training, order: WorkOrder) -> dict[str, Any]:
-    """Export a final's model and read the test split; a search never comes here, and never imports the door to it."""
+def _finish(training: Training, order: WorkOrder) -> None:
+    """Export a final's model; a search never comes here."""
     from trainable.final.finish import finish
 
     place = _place(order)
     name = f"trials/{order.trial}/export"
-    figures = finish(training, place.path(name))
-    checkpoints.publish(place, name)
-    return figures
+    finish(training, place.path(name))
+    checkpoints.publish(place, name, last="run.json")

@@ -15,7 +15,7 @@ from typing import Annotated, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from results.events import Asked, Ended, Event, Extended, Hidden, Noted, StopRequested, Tagged, encode, stamp
+from results.events import Asked, Confirmed, Ended, Event, Extended, Hidden, Noted, StopRequested, Tagged, encode, stamp
 from results.history import LIMITS, History, TrialRecord
 from results.storage import REQUESTS, Storage
 from search_spaces.space import Space
@@ -130,7 +130,7 @@ def facts(history: History, sweep: Sweep, asked: Asked, now: float) -> list[Even
         case Noted(text=text):
             if not text.strip():
                 raise UsageError("the note is empty; say what you saw")
-        case Hidden():
+        case Hidden() | Confirmed():
             pass
     return found
 
@@ -230,6 +230,8 @@ def _trials(asked: Asked) -> Sequence[str]:
             return () if trial is None else (trial,)
         case Hidden(trials=trials) | StopRequested(trials=trials):
             return trials
+        case Confirmed(trials=trials):
+            return tuple(trials)
         case Extended():
             return ()
 

@@ -19,7 +19,7 @@ from trainable.config.cost import ArchitectureCost
 from trainable.config.data import DataConfig
 from trainable.config.train import TrainConfig
 from trainable.errors import ModelError
-from tuner import ray_cluster, slots, storage_probe
+from tuner import fingerprints, ray_cluster, slots, storage_probe
 from tuner.interrupts import Interrupts, StopAsked
 from tuner.search import Cost
 from tuner.session import Session, hold
@@ -81,15 +81,18 @@ class Ending:
         return self.device_s / (self.wall_s * self.slots) if self.wall_s * self.slots else 0.0
 
 
-def prepare_data(data: DataConfig) -> None:
+def prepare_data(data: DataConfig) -> str:
     """Decode the training images on this machine, so that workers find them ready and a bad image is found before any trial.
+
+    Returns:
+        Their fingerprint.
 
     Raises:
         DataError: The images cannot be read.
     """
     from trainable.data.cache import decoded
 
-    decoded(data, "train")
+    return decoded(data, "train")[1]
 
 
 def cost_counter(data: DataConfig) -> Cost:
@@ -140,17 +143,20 @@ def search(
         UsageError: The storage cannot be used, or not from every node.
         SweepError: No candidate fits the constraints.
         DataError: The images cannot be read.
+        UsageError: They are not those that the stored sweep began with.
         KeyboardInterrupt: Ctrl-C or SIGTERM; the journal is closed, `search` again goes on.
     """
     storage_probe.writable(storage)
     cost = cost_counter(sweep.data)
-    prepare_data(sweep.data)
+    images = prepare_data(sweep.data)
+    fingerprints.check(storage, images)
     feasible.check(Space.parse(sweep.trial), sweep, cost, position=place)
     with hold(sweep, storage, source=source, cost=cost, code=code) as session:
-        return run_sessions([session], workplace, test=False)
+        fingerprints.keep(storage, images)
+        return run_sessions([session], workplace, export=False)
 
 
-def run_sessions(sessions: Sequence[Session], workplace: Workplace, *, test: bool) -> Ending:
+def run_sessions(sessions: Sequence[Session], workplace: Workplace, *, export: bool) -> Ending:
     """Drive sweeps that are held open, together, over one set of workers."""
     active = [session for session in sessions if not session.finished]
     if not active:
@@ -194,7 +200,7 @@ def run_sessions(sessions: Sequence[Session], workplace: Workplace, *, test: boo
                 [session.search for session in active],
                 [session.storage for session in active],
                 planned,
-                test=test,
+                export=export,
                 on_report=lambda number, trial: active[number].after_report(trial),
                 on_tick=look_up,
             )

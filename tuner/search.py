@@ -289,7 +289,7 @@ class Search:
             return None
         found = self._waiting or self._candidates.next(self.history)
         if found is None:
-            self.exhausted = True
+            self.exhausted = not self._candidates.waits
             return None
         content = found.config.model_dump(mode="json")
         if self._refused(None, now, Work.of(content, found.cost.flops_per_image)):

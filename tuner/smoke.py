@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from search_spaces.checks import FIRST_EPOCHS
+from search_spaces.final_options import FinalOptions, GateOptions
 from search_spaces.settings import highest
 from search_spaces.space import Space
 from search_spaces.sweep import RULES, BudgetOptions, HyperbandOptions, SchedulerOptions, Sweep
@@ -31,7 +32,7 @@ def small(sweep: Sweep) -> Sweep:
     epochs = max(2, math.floor(_highest(space, "warmup_epochs")) + 1)
     num_train = max(LEAST_TRAIN, math.ceil(_highest(space, "batch_size") or TrainConfig.model_fields["batch_size"].default))
     given = sweep.data.train_examples
-    final = sweep.final and sweep.final.model_copy(update={"top": 1, "epochs": epochs, "seeds": (0,)})
+    final = sweep.final and _short(sweep.final, epochs)
     return sweep.model_copy(
         update={
             "name": sweep.name[: 100 - len(SUFFIX)] + SUFFIX,
@@ -42,6 +43,16 @@ def small(sweep: Sweep) -> Sweep:
             "final": final,
         }
     )
+
+
+def _short(final: FinalOptions, epochs: int) -> FinalOptions:
+    """Return the options of one short final, with as many stages; the gates, which nothing trained so shortly meets, are left open."""
+    stages = tuple(
+        stage.model_copy(update={"epochs": epochs, "search": stage.search and stage.search.model_copy(update={"trials": 2})})
+        for stage in final.stages
+    )
+    changes = {"top": 1, "epochs": None if stages else epochs, "seeds": (0,), "stages": stages, "gates": GateOptions()}
+    return final.model_copy(update=changes)
 
 
 def _one_rung(scheduler: SchedulerOptions, epochs: int) -> dict[str, Any]:

@@ -29,6 +29,9 @@ class DataConfig(Frozen):
     )
     train_examples: Count | None = Field(default=None, description="Train on only so many images, >= 1; all that remain by default.")
     split_seed: int = Field(default=0, ge=0, lt=2**32, description="Seed of the stratified split; the same for all trials of a sweep.")
+    train_on: Literal["train", "all"] = later(
+        "train", description="all: the validation images are learned from, too, so that they judge nothing; set by final.train_on."
+    )
 
 
 class AugmentConfig(Frozen):

@@ -91,6 +91,9 @@ class TrainConfig(Frozen):
         "tf32 is float32 on a CPU; float16 scales its gradients, and needs a GPU.",
     )
     seed: int = Field(default=0, ge=0, lt=2**32, description="Seed of the weights, the order of images and the augmentation.")
+    initial: str | None = later(
+        None, pattern=r"^[0-9a-f]{16}$", description="Fingerprint of the weights that training starts from; set by final.stages."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -142,6 +145,13 @@ class TrainConfig(Frozen):
         if above is not None:
             raise ValueError(f"dropout is {above}, must be left out where model.dropout is {inside}: they are the same")
         return values | {"model": {name: value for name, value in content.items() if name != "dropout"}, "dropout": inside}
+
+    @property
+    def stream(self) -> int:
+        """Return the seed of everything drawn while training: a run that starts from weights does not see the images of the run before."""
+        if self.initial is None:
+            return self.seed
+        return int.from_bytes(hashlib.sha256(f"{self.seed}/{self.initial}".encode()).digest()[:8], "big") >> 1
 
     def hash(self) -> str:
         """Return 16 hexadecimal digits that are equal exactly for configurations that compute the same; labels are left out."""

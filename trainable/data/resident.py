@@ -3,7 +3,7 @@
 Shapes: N images, H height, W width, C channels.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from trainable.config.data import DataConfig
 from trainable.data.cache import decoded
 from trainable.data.images import Pixels
-from trainable.data.split import divide
+from trainable.data.split import division
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +23,7 @@ class TrainingData:
     Attributes:
         train_images_NHWC: uint8, 0..255.
         train_labels_N: int64.
-        val_images_NHWC: uint8, 0..255; none of them is in the training part.
+        val_images_NHWC: uint8, 0..255; none of them is in the training part, unless the configuration trains on all.
         val_labels_N: int64.
         mean: Mean pixel of the training part, 0..255, one a channel.
         std: Standard deviation of the same pixels, > 0.
@@ -60,7 +60,7 @@ def resident(config: DataConfig, device: torch.device) -> TrainingData:
         DataError: The images cannot be read, or more of them are asked for than there are.
     """
     images, fingerprint = decoded(config, "train")
-    rows = divide(images.labels_N, validation=config.validation, train_examples=config.train_examples, seed=config.split_seed)
+    rows = division(config, images.labels_N)
     train_images_NHWC = images.images_NHWC[rows.train]
     mean, std = _statistics(train_images_NHWC)
     return TrainingData(
@@ -73,6 +73,12 @@ def resident(config: DataConfig, device: torch.device) -> TrainingData:
         class_names=images.class_names,
         fingerprint=fingerprint,
     )
+
+
+def scaled(data: TrainingData) -> TrainingData:
+    """Return the data with a mean and a standard deviation that scale pixels to 0..1, for configurations that do not normalize."""
+    channels = data.image[0]
+    return replace(data, mean=(0.0,) * channels, std=(255.0,) * channels)
 
 
 def _statistics(images_NHWC: Pixels) -> tuple[tuple[float, ...], tuple[float, ...]]:

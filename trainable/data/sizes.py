@@ -2,7 +2,7 @@
 
 from trainable.config.data import DataConfig
 from trainable.data.cache import decoded
-from trainable.data.split import divide
+from trainable.data.split import division
 
 
 def num_images(config: DataConfig) -> tuple[int, int]:
@@ -12,5 +12,5 @@ def num_images(config: DataConfig) -> tuple[int, int]:
         DataError: The images cannot be read, or more of them are asked for than there are.
     """
     images, _ = decoded(config, "train")
-    rows = divide(images.labels_N, validation=config.validation, train_examples=config.train_examples, seed=config.split_seed)
+    rows = division(config, images.labels_N)
     return len(rows.train), len(rows.validation)

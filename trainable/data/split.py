@@ -5,16 +5,29 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from trainable.config.data import DataConfig
 from trainable.data.images import Labels
 from trainable.errors import DataError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Division:
-    """Row numbers of a training split, ascending; no row is in both parts."""
+    """Row numbers of a training split, ascending; no row is in both parts, unless a final trains on all."""
 
     train: npt.NDArray[np.int64]
     validation: npt.NDArray[np.int64]
+
+
+def division(config: DataConfig, labels_N: Labels) -> Division:
+    """Return the rows that a configuration trains on and those that judge it; with `train_on: all` it trains on both.
+
+    Raises:
+        DataError: As in `divide`.
+    """
+    rows = divide(labels_N, validation=config.validation, train_examples=config.train_examples, seed=config.split_seed)
+    if config.train_on == "train":
+        return rows
+    return Division(train=np.union1d(rows.train, rows.validation), validation=rows.validation)
 
 
 def divide(labels_N: Labels, *, validation: int | float, train_examples: int | None, seed: int) -> Division:

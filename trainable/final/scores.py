@@ -1,4 +1,4 @@
-"""Figures of a finished model on the test split. Does not open it: `final/finish.py` does."""
+"""Figures of a finished model on the test split. Does not open it: `final/test_once.py` does."""
 
 import math
 from dataclasses import dataclass

@@ -87,7 +87,7 @@ def extend(
     place = find_sweep(sweep, storage)
     history, loaded = History.of(journal.read(place)), stored(place)
     wanted = {"trials": trials, "epochs": epochs, "gpu_hours": gpu_hours, "wall_clock_s": _duration(wall_clock)}
-    asked = requests.extension(history, loaded, wanted, author=_author(), now=time.time())
+    asked = requests.extension(history, loaded, wanted, author=author(), now=time.time())
     words = {"trials": "trials", "epochs": "epochs", "gpu_hours": "GPU hours", "wall_clock_s": "seconds"}
     said = ", ".join(
         f"{'by' if name in asked.more else 'to'} {value:,g} {unit}"
@@ -192,10 +192,10 @@ def _signed() -> "dict[str, str]":
     from tuner.requests import new_id
 
     now = time.time()
-    return {"at": stamp(now), "request": new_id(now), "author": _author()}
+    return {"at": stamp(now), "request": new_id(now), "author": author()}
 
 
-def _author() -> str:
+def author() -> str:
     import getpass
 
     try:
@@ -208,7 +208,7 @@ def _duration(text: str | None) -> str | float | None:
     """Return `+15m` and the like in seconds, the plus kept; what is no time is left to be refused with the rest."""
     import re
 
-    from search_spaces.sweep import DURATION
+    from search_spaces.quantities import DURATION
 
     more, rest = ("+", text[1:]) if text and text.startswith("+") else ("", text)
     if not rest or (found := re.match(DURATION, rest)) is None:

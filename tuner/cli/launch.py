@@ -76,9 +76,11 @@ def resume(
     """
     from results.storage import find_sweep
     from tuner import shipping
+    from tuner.readiness import refuse_parts
     from tuner.session import stored
 
     stored_at = find_sweep(sweep, storage)
+    refuse_parts(stored_at)
     loaded = stored(stored_at)
     if workers is not None:
         loaded = loaded.model_copy(update={"resources": loaded.resources.model_copy(update={"workers": workers})})
@@ -102,7 +104,8 @@ def _search(
     from tuner import finals, ray_cluster
     from tuner import run as running
     from tuner.cli import review
-    from tuner.errors import SweepFailed
+    from tuner.cli.finish import announce
+    from tuner.errors import GateRefused, SweepFailed
     from tuner.interrupts import Interrupts, leave
     from tuner.progress import display
 
@@ -115,10 +118,14 @@ def _search(
             check()
             ending = running.search(sweep, place, source=source, code=code, place=limits_at, workplace=workplace)
             history = History.of(journal.read(place))
-            made = []
+            made, refused = [], None
             if sweep.final is not None and any(map(ranking.eligible, history.trials.values())):
                 records = finals.choose(history, sweep, trials=(), top=sweep.final.top)
-                made = finals.promote(sweep, place, history, records, sweep.final, resources=sweep.resources, workplace=workplace)
+                try:
+                    announce(sweep, records)
+                    made = finals.promote(sweep, place, history, records, sweep.final, resources=sweep.resources, workplace=workplace)
+                except GateRefused as error:  # told at the end, below the table
+                    refused = error
         except KeyboardInterrupt as asked:
             begun = f"everything so far is kept, go on with: shortlist resume {review.spoken(place)}"
             typer.echo(f"{str(asked) or 'interrupted'}; {begun if place.exists('sweep.json') else 'nothing was started'}", err=True)
@@ -130,3 +137,5 @@ def _search(
         review.show_final(final.storage, final.metrics, made_now=final.made_now)
     if failure := running.failure(history):
         raise SweepFailed(failure)
+    if refused is not None:
+        raise refused

@@ -5,7 +5,7 @@
     status stop extend note tag untag hide unhide    cli/attend.py
     leaderboard show compare winners export replay   cli/review.py
     watch serve                  cli/follow.py
-    promote                      cli/finish.py
+    confirm promote              cli/finish.py
 
 Only typer is imported on top, here and in the files above: `--help` answers at once.
 """
@@ -57,6 +57,7 @@ app.command()(review.compare)
 app.command()(review.winners)
 app.command()(review.export)
 app.command()(review.replay)
+app.command()(finish.confirm)
 app.command()(finish.promote)
 
 
@@ -67,7 +68,7 @@ def shortlist(
 ) -> None:
     """Hyperparameter search on Ray Tune: a sweep file goes in, a leaderboard says who is ahead, a winner is promoted.
 
-    Exit codes: 0 done · 1 the run failed · 2 the file or the call is wrong · 4 the cluster cannot be reached ·
+    Exit codes: 0 done · 1 the run failed · 2 the file or the call is wrong · 3 a gate was not met · 4 the cluster cannot be reached ·
     130 interrupted, go on with `shortlist resume`.
     """
     if version:

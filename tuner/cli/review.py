@@ -339,7 +339,8 @@ def show_final(place: "Storage", metrics: Mapping[str, Any], *, made_now: bool) 
     """Print the figures of a finished model and where it lies."""
     spread = metrics.get("test_accuracy_sd")
     runs = f" (mean of {len(metrics['runs'])} seeds {metrics['test_accuracy_mean']:.1%}, sd {spread:.1%})" if spread is not None else ""
-    print(f"\n{metrics['final']}: test accuracy {metrics['test_accuracy']:.1%}{runs}, validation {metrics['val_accuracy']:.1%}")
+    validated = "validation none" if metrics["val_accuracy"] is None else f"validation {metrics['val_accuracy']:.1%}"
+    print(f"\n{metrics['final']}: test accuracy {metrics['test_accuracy']:.1%}{runs}, {validated}")
     print(f"{place}/: model.safetensors, model.py, metrics.json" + ("" if made_now else "; was there already, nothing was trained"))
 
 

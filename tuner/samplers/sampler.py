@@ -8,7 +8,7 @@ from search_spaces.feasible_space import Feasible
 from search_spaces.space import Space
 from search_spaces.sweep import Earlier, Sweep
 from tuner.decisions import Suggestion
-from tuner.samplers import first_points, grid, listed, one_factor, uniform
+from tuner.samplers import first_points, grid, listed, more_seeds, one_factor, uniform
 
 # Proposes the candidate of one draw, or None when there is nothing left to propose. A sampler keeps no state: the same history
 # and the same draw number give the same candidate, so restoring one means knowing one integer.
@@ -40,6 +40,8 @@ def num_trials(sweep: Sweep, space: Space) -> int:
             own = space.without(sweep.search.random).size() or 0
         case "listed":
             own = len(sweep.search.configurations)
+        case "more_seeds":
+            own = len(sweep.search.configurations) * len(more_seeds.seeds(space))
         case "one_factor":
             own = len(one_factor.candidates(sweep.search, space))
         case _:
@@ -60,6 +62,8 @@ def _named(sweep: Sweep, space: Space, feasible: Feasible | None, *, first_draw:
             return grid.sampler(space, search, seed=sweep.seed, first_draw=first_draw)
         case "listed":
             return listed.sampler(listed.candidates(search, space), "listed", first_draw=first_draw)
+        case "more_seeds":
+            return more_seeds.sampler(more_seeds.candidates(search, space), more_seeds.seeds(space), sign=sweep.objective.sign)
         case "one_factor":
             return listed.sampler(one_factor.candidates(search, space), "one_factor", first_draw=first_draw)
         case "tpe":

@@ -1,0 +1,64 @@
+"""What a sweep file may say under `final`: how winners are trained in full, and what keeps one from being promoted."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from search_spaces.quantities import Count, Epochs, Seed
+from trainable.config.base import Frozen
+
+
+class GateOptions(Frozen):
+    """What a trial must meet to be promoted; one that does not ends the command with exit code 3, and nothing is trained."""
+
+    min_val_accuracy: Annotated[float, Field(ge=0.0, le=1.0)] | None = Field(
+        default=None, description="Least validation accuracy, 0..1: the confirmed mean where there is one, else that of the single run."
+    )
+    max_parameters: Count | None = Field(default=None, description="Most trainable parameters.")
+    max_flops: Count | None = Field(default=None, description="Most floating-point operations of one image's forward pass.")
+    min_margin: Annotated[float, Field(ge=0.0)] | None = Field(
+        default=None, description="Least distance to the runner-up, in standard errors of the difference; needs `shortlist confirm`."
+    )
+    max_latency_ms: Annotated[float, Field(gt=0.0)] | None = Field(
+        default=None, description="Longest forward pass of one image, in milliseconds, measured where the command is given."
+    )
+    confirmed: bool = Field(default=False, description="Whether the trial must have been confirmed over fresh seeds.")
+
+
+class StageSearch(Frozen):
+    """A small search within a stage: every candidate starts from the same weights, the best on validation is kept."""
+
+    trials: Annotated[int, Field(strict=True, ge=2, le=1_000)] = Field(description="Candidates, drawn at random, for each seed.")
+    parameters: Annotated[dict[str, Any], Field(min_length=1)] = Field(description="Dotted paths of TrainConfig, each with a domain.")
+
+
+class StageOptions(Frozen):
+    """One of several runs that follow each other: its own length, its own schedule, a fresh optimizer."""
+
+    epochs: Epochs = Field(description="Length of the stage, and the horizon of its schedule.")
+    overrides: dict[str, Any] = Field(
+        default_factory=dict, description="Fields that change in this stage, as dotted paths, on top of final.overrides."
+    )
+    search: StageSearch | None = Field(default=None, description="Fields that a small search within the stage finds.")
+
+
+class FinalOptions(Frozen):
+    """Full-length training of the best trials when the search has ended (docs/finals.md)."""
+
+    top: Annotated[int, Field(strict=True, ge=1)] = 1
+    epochs: Epochs | None = Field(default=None, description="Horizon of the final; the search's max_epochs by default.")
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] | None = Field(
+        default=None, description="One run each; the trial's own seed by default."
+    )
+    overrides: dict[str, Any] = Field(default_factory=dict, description="Fields of the trial to change, as dotted paths.")
+    train_on: Literal["train", "all"] = Field(
+        default="train", description="all: learn from the validation images, too; then nothing picks an epoch, the last weights count."
+    )
+    lr_scaling: Literal["none", "linear", "sqrt"] = Field(
+        default="none",
+        description="What lr does when an override changes the images of a step: stays, grows with them, or with their root.",
+    )
+    stages: tuple[StageOptions, ...] = Field(
+        default=(), description="Runs that follow each other, each from the best weights of the one before; they take the place of epochs."
+    )
+    gates: GateOptions = GateOptions()

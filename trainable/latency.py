@@ -1,0 +1,37 @@
+"""How long one forward pass takes here: of an untrained network, whose time is that of a trained one."""
+
+import statistics
+import time
+
+import torch
+
+from trainable import family, rng
+from trainable.config.train import TrainConfig
+
+WARM_UP = 3  # passes that load libraries and fill caches
+PASSES = 20
+
+
+def forward_ms(config: TrainConfig, image: tuple[int, int, int], num_classes: int, *, batch_size: int = 1) -> float:
+    """Return the median milliseconds of a forward pass in float32, on the GPU where there is one, else on the CPU's present threads.
+
+    Args:
+        config: Its network is measured.
+        image: Channels, height and width.
+        num_classes: Logits per image.
+        batch_size: Images of one pass, >= 1.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with rng.seeded(config.seed, 0, "weights", torch.device("cpu")):
+        module = family.build(config.model, image=image, num_classes=num_classes, dropout=config.dropout)
+    module = module.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]  # torch's stub forgets this form
+    images_BCHW = torch.zeros((batch_size, *image), device=device).to(memory_format=torch.channels_last)
+    seen = []
+    with torch.inference_mode():
+        for _ in range(WARM_UP + PASSES):
+            started = time.perf_counter()
+            module(images_BCHW)
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            seen.append(time.perf_counter() - started)
+    return statistics.median(seen[WARM_UP:]) * 1000
