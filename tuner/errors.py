@@ -4,6 +4,7 @@ TunerError
 ├── UsageError          the call is wrong: mend it                                      exit 2
 ├── ClusterUnreachable  the Ray cluster does not answer: mend the address or the token  exit 4
 └── SweepFailed         the sweep ran and could not be finished                         exit 1
+    └── MostFailed      more than half of the trials failed                             exit 1
 """
 
 
@@ -27,3 +28,7 @@ class ClusterUnreachable(TunerError):
 
 class SweepFailed(TunerError):
     """The sweep cannot go on."""
+
+
+class MostFailed(SweepFailed):
+    """More than half of the trials failed, so that the others would, too."""
