@@ -66,7 +66,7 @@ def promote(
     typer.echo(f"{loaded.name}: promoting {', '.join(record.trial for record in records)}", err=True)
     interrupts = Interrupts()
     interrupts.install()
-    workplace = Workplace(address, display, interrupts)
+    workplace = Workplace(address, display, interrupts, lambda text: typer.echo(text, err=True))
     with ray_cluster.released():
         try:
             made = finals.promote(loaded, place, history, records, options, resources=loaded.resources, workplace=workplace)
