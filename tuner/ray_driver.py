@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 # How long a worker may train on after its trial was stopped by a person: mostly its epoch ends sooner, and a new worker takes as long to
 # start (Ray 2, torch 3, the data set; some seconds each).
 PATIENCE_S = 15.0
+LEFT_LATELY_S = 600.0  # a notice comes minutes before at most
 LOOK_AROUND_S = 1.0  # between two looks at the cluster's nodes
 
 
@@ -75,6 +76,7 @@ class Drive:
     ended_for: dict[str, str] = field(default_factory=dict)
     error: BaseException | None = None
     _next_look: float = 0.0
+    _shrunk_at: float = -math.inf
 
     def __getstate__(self) -> dict[str, Any]:
         """Return nothing: Ray pickles its searcher and scheduler at construction, and never needs the copy."""
@@ -154,9 +156,16 @@ class Drive:
             return True
         if count != self.slots.count:
             logger.info("%d trials at once from now on, %d before: nodes joined or left", count, self.slots.count)
+            if count < self.slots.count:
+                self._shrunk_at = time.monotonic()
             self.slots = replace(self.slots, count=count)
             self.on_resize(count)
         return True
+
+    @property
+    def node_left(self) -> bool:
+        """Return whether a node has left in the last minutes, or was announced to."""
+        return time.monotonic() - self._shrunk_at < LEFT_LATELY_S
 
     def hanging(self, training: Collection[str]) -> list[str]:
         """Return Ray's ids of the trials whose workers have been silent for too long, of those that have a worker."""
@@ -252,7 +261,7 @@ class RayScheduler(FIFOScheduler):
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """Hear that the worker of a segment is gone."""
-        self._drive.guard(lambda: self._drive.lose(trial.trial_id, ray_losses.of(trial)))
+        self._drive.guard(lambda: self._drive.lose(trial.trial_id, ray_losses.of(trial, node_left=self._drive.node_left)))
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Pass one epoch on; return Ray's word for the answer."""

@@ -1,16 +1,17 @@
-"""Why a worker went away, in one line, and whether its whole node did: then nothing speaks against the trial that it trained."""
+"""Why a worker went away, in one line, and whether its whole node did: then nothing speaks against the trial that it trained.
 
-import pickle
+Ray's words are all there is to tell by; a test on a cluster that loses workers and nodes holds them against Ray.
+"""
+
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ray.exceptions import RayActorError
+NODE_DIED = "its node has died"
+WORKER_DIED = ("its worker process has died", "killed by `ray.kill`")
+NO_MEMORY = "low on memory"  # its memory monitor has ended the process
+NOT_STARTED = "raised in its creation task"
 
-# What Ray says of an actor whose node is gone; pinned by a test on a cluster that loses nodes.
-NODE_LOST = "its node has died"
-# What its memory monitor says of a worker that it has ended.
-NO_MEMORY = "low on memory"
 UNKNOWN = "the worker process went away"
 
 
@@ -27,22 +28,29 @@ class Loss:
     node_lost: bool = False
 
 
-def of(trial: Any) -> Loss:
-    """Return why one of Ray's trials has lost its worker: Tune, in this process, has just put the error into its scratch folder."""
-    if trial.pickled_error_file is None:
-        return Loss(UNKNOWN)
+def of(trial: Any, *, node_left: bool) -> Loss:
+    """Return why one of Ray's trials has lost its worker.
+
+    Args:
+        trial: The trial; Tune has just written the error into its scratch folder, as text.
+        node_left: Whether a node has left lately, or was announced to.
+    """
     try:
-        error = pickle.loads(Path(trial.pickled_error_file).read_bytes())
-    except (OSError, EOFError, pickle.UnpicklingError, AttributeError, ImportError):  # of a class that only the worker has
+        text = Path(trial.error_file or "").read_text(encoding="utf-8")
+    except OSError:
         return Loss(UNKNOWN)
-    text = str(error)
-    if isinstance(error, RayActorError):
-        if error.preempted:
-            return Loss("its node was taken away, as had been announced", node_lost=True)
-        if NODE_LOST in text:
-            return Loss("its node went away", node_lost=True)
-        if error.actor_init_failed:
-            return Loss(f"the worker could not start: {text.strip().splitlines()[-1].strip()}")
+    return told(text, node_left=node_left)
+
+
+def told(text: str, *, node_left: bool) -> Loss:
+    """Return what Ray's text about an actor that died comes to; see `of`."""
+    if NODE_DIED in text:
+        return Loss("its node went away", node_lost=True)
     if NO_MEMORY in text:
         return Loss("Ray ended the worker process, its node was low on memory")
+    if NOT_STARTED in text:
+        return Loss(f"the worker could not start: {text.strip().splitlines()[-1].strip()}")
+    # Of a node that was taken away as had been announced Ray gives no cause at all.
+    if node_left and not any(words in text for words in WORKER_DIED):
+        return Loss("its node was taken away", node_lost=True)
     return Loss(UNKNOWN)
