@@ -1,7 +1,9 @@
 """Trials that do nothing, through Ray: by our driver, and by plain Ray Tune. `driver_scale` runs each in a process of its own."""
 
+import itertools
 import json
 import os
+import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -11,7 +13,7 @@ from benchmarks.driver_scale import COST, quality, sweep
 from tuner import ray_cluster, slots
 
 MIN_EPOCHS, MAX_EPOCHS, ETA = 1, 9, 3
-EPOCH_S = 0.001
+EPOCH_S = float(os.environ.get("TRIVIAL_EPOCH_S", "0.001"))  # workers inherit it
 
 
 def run(side: str, trials: int, *, slots: int) -> dict[str, float]:
@@ -34,12 +36,41 @@ def run(side: str, trials: int, *, slots: int) -> dict[str, float]:
         start_s = results[0] - started
         actors = len(list(Path(folder).glob("actor-*")))
         utilisation = epochs * EPOCH_S / ((wall_s - start_s) * slots)
-        return {"wall_s": wall_s, "start_s": start_s, "actors": actors, "epochs": epochs, "utilisation": utilisation}
+        found = {"wall_s": wall_s, "start_s": start_s, "actors": actors, "epochs": epochs, "utilisation": utilisation}
+        return found | _switches(Path(folder), EPOCH_S, slots)
 
 
 def _mark(folder: str) -> None:
     """Leave a trace of an actor that was created."""
     Path(folder, f"actor-{os.getpid()}").touch()
+
+
+def _note(folder: str, began: float, first: bool) -> None:
+    """Leave a trace of an epoch that was trained: when it began, when it ended, whether it was its segment's first."""
+    with Path(folder, f"epochs-{os.getpid()}").open("a") as file:
+        file.write(f"{began} {time.time()} {int(first)}\n")
+
+
+def _switches(folder: Path, epoch_s: float, slots: int) -> dict[str, float]:
+    """Return the seconds from one segment's last epoch to the next one's first on the same worker, and what slots idled per segment.
+
+    A worker that is replaced has no next segment, so the first figure is blind to it; the second counts the time of its successor's
+    start, too. It is counted from the first epoch of all to the last.
+    """
+    workers = [[tuple(map(float, line.split())) for line in path.read_text().splitlines()] for path in folder.glob("epochs-*")]
+    gaps = sorted(after[0] - before[1] for epochs in workers for before, after in itertools.pairwise(epochs) if after[2])
+    everything = [epoch for epochs in workers for epoch in epochs]
+    span_s = max(end for _, end, _ in everything) - min(began for began, _, _ in everything)
+    trained_s = sum(end - began for began, end, _ in everything)
+    segments = sum(first for *_, first in everything)
+    return {
+        "segments": segments,
+        "gap_median_s": statistics.median(gaps),
+        "gap_99th_s": gaps[int(0.99 * (len(gaps) - 1))],
+        "gap_largest_s": gaps[-1],
+        "gaps_within_0.2_s": sum(gap <= 0.2 for gap in gaps) / len(gaps),
+        "idle_s_per_segment": (span_s * slots - trained_s) / segments,
+    }
 
 
 def _ours(folder: Path, trials: int, num_slots: int, results: list[float]) -> int:
@@ -63,9 +94,10 @@ def _ours(folder: Path, trials: int, num_slots: int, results: list[float]) -> in
             return True
 
         def step(self) -> dict[str, Any]:
-            order = self.config["order"]
+            order, began, first = self.config["order"], time.time(), self._epoch is None
             self._epoch = (order["from_epoch"] if self._epoch is None else self._epoch) + 1
             time.sleep(EPOCH_S)
+            _note(order["root"] + "/..", began, first)
             metrics = EpochMetrics(
                 epoch=self._epoch, val_accuracy=quality(int(order["trial"][1:])), val_loss=1.0, train_accuracy=0.5, train_loss=1.0, lr=0.1,
                 wall_s=EPOCH_S, device_s=EPOCH_S, images_per_s=1.0, peak_memory_bytes=0,
@@ -109,8 +141,10 @@ def _peer(folder: Path, trials: int, results: list[float], *, reuse: bool) -> in
             return True
 
         def step(self) -> dict[str, Any]:
+            began = time.time()
             self._epoch += 1
             time.sleep(EPOCH_S)
+            _note(self.config["folder"], began, self._epoch == 1)
             return {"score": quality(self.config["number"]), "epoch": self._epoch}
 
     class Heard(tune.Callback):

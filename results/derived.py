@@ -28,10 +28,12 @@ METADATA = {
     "ladder": "Rungs in epochs, ascending, separated by blanks.",
     "max_epochs": "Epochs of a trial trained in full.",
     "num_trials": "Trials asked for.",
-    "state": "new, running, finished, interrupted, stopped, budget, failed or extended, when the table was written.",
+    "state": "new, running, finished, interrupted, stopped, budget, failed, failing or extended, when the table was written.",
     "state_at": "Since when, UTC; empty where new.",
     "epochs": "Epochs trained, repeated ones included.",
     "driven_s": "Seconds in which a driver ran, up to its last report.",
+    "slot_s": "Seconds of workers' time that drivers had (slots times seconds), up to the last report.",
+    "start_slot_s": "Of that, the seconds before the first epoch of each driver began: workers start, data is loaded.",
     "heard_at": "When a driver last said something, UTC; empty where new.",
     "slots": "Trials that the last driver could run at once.",
     "limits": "Limits that people have raised since the sweep began, JSON: trials, epochs, gpu_hours, wall_clock_s.",
@@ -79,6 +81,7 @@ def footer(history: History, *, version: int) -> dict[str, str]:
     started = history.started
     if started is None:
         raise NotASweep("the journal is empty, the sweep was never started; start it with: shortlist run SWEEP.yaml")
+    slot_s, start_slot_s = history.slot_s()
     return {
         "schema_version": str(version),
         "sweep": started.sweep,
@@ -93,6 +96,8 @@ def footer(history: History, *, version: int) -> dict[str, str]:
         "state_at": _state_at(history),
         "epochs": str(history.epochs),
         "driven_s": f"{history.driven_s():.3f}",
+        "slot_s": f"{slot_s:.3f}",
+        "start_slot_s": f"{start_slot_s:.3f}",
         "heard_at": history.last_at,
         "slots": str(history.slots),
         "limits": json.dumps({name: getattr(history.extended, name) for name in LIMITS if getattr(history.extended, name, None)}),

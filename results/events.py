@@ -1,21 +1,15 @@
 """The journal's vocabulary: everything that can happen in a sweep, as plain facts. Imports nothing of ours.
 
-A fact is written once, by the driver, and never changed. `encode` and `decode` are its form in the journal: one JSON object a line.
-A journal of a newer release may hold kinds that this one does not know: `decode` then refuses, naming the kind.
+A fact is written once, by the driver, and never changed. Its form in the journal is in `event_lines`.
 """
 
-import dataclasses
-import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, Literal
 
-from results.errors import NewerFormat
-
-JOURNAL_VERSION = 3  # 2: every line has its number; people may extend, annotate and stop a sweep. 3: confirmations
+JOURNAL_VERSION = 3  # 2: every line has its number; people may extend, annotate and stop a sweep. 3: confirmations, resized clusters
 
 Action = Literal["continue", "pause", "stop"]
 Why = Literal["new", "promotion", "retry", "resume", "drain"]
@@ -56,17 +50,35 @@ class SweepStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverStarted:
-    """A driver took the sweep's lock. Whatever an earlier driver had running was interrupted."""
+    """A driver took the sweep's lock. Whatever an earlier driver had running was interrupted.
+
+    Attributes:
+        host: Its machine.
+        pid: Its process there.
+        slots: Trials at once.
+        gpus: Share of a GPU that each trial holds, 0..1; 0 on processors.
+        slot_memory_bytes: Device memory that a trial may use; 0 where nothing bounds it.
+    """
 
     at: str
     host: str
     pid: int
     slots: int
+    gpus: float = 0.0
+    slot_memory_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resized:
+    """Nodes joined or left while the driver ran: it can train so many trials at once from now on."""
+
+    at: str
+    slots: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverStopped:
-    """The driver let go of the sweep: `finished`, `interrupted`, `stopped` (by a person), `budget` or `failed`."""
+    """The driver let go of the sweep: `finished`, `interrupted`, `stopped` (by a person), `budget`, `failed` or `failing` (most trials)."""
 
     at: str
     reason: str
@@ -179,12 +191,20 @@ class Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """The worker that held a segment went away: the trial goes on elsewhere from its last checkpoint."""
+    """The worker that held a segment went away: the trial goes on elsewhere from its last checkpoint.
+
+    Attributes:
+        reason: One line.
+        node_lost: Whether its whole node went away, which says nothing against the trial.
+        log_tail: Last lines that the worker wrote.
+    """
 
     at: str
     trial: str
     attempt: int
     reason: str
+    node_lost: bool = False
+    log_tail: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,7 +346,21 @@ class Confirmed:
 # What people ask for from other processes; everything else is the driver's own.
 Asked = Extended | Noted | Tagged | Hidden | StopRequested | Confirmed
 
-Event = SweepStarted | DriverStarted | DriverStopped | Suggested | Launched | Reported | Repeated | Decided | Lost | Ended | Tested | Asked
+Event = (
+    SweepStarted
+    | DriverStarted
+    | DriverStopped
+    | Resized
+    | Suggested
+    | Launched
+    | Reported
+    | Repeated
+    | Decided
+    | Lost
+    | Ended
+    | Tested
+    | Asked
+)
 
 KINDS: Mapping[str, type[Event]] = {kind.__name__: kind for kind in typing.get_args(Event)}
 
@@ -339,55 +373,3 @@ def stamp(now: float) -> str:
 def seconds(at: str) -> float:
     """Return the seconds since 1970 that `stamp` wrote."""
     return datetime.fromisoformat(at).timestamp()
-
-
-def encode(event: Event) -> dict[str, Any]:
-    """Return the event as a JSON object whose first key, `event`, names its kind."""
-    kind = type(event).__name__
-    encoded = {"event": kind} | {name: getattr(event, name) for name in _fields(kind)}
-    if encoded.get("step_losses", ()) is None:
-        del encoded["step_losses"]  # one line an epoch: what few sweeps record costs the others nothing
-    return encoded
-
-
-def decode(line: Mapping[str, Any]) -> Event:
-    """Return the event that `encode` wrote.
-
-    Raises:
-        NewerFormat: The kind, or one of its fields, is unknown to this release.
-        TypeError: A field is missing.
-        ValueError: No `event` names the kind.
-    """
-    values = dict(line)
-    name = values.pop("event", None)
-    if not isinstance(name, str):
-        raise ValueError("no `event` names its kind")
-    if name not in KINDS:
-        raise NewerFormat(f"the journal holds a {name!r}, which this release does not know; read it with the release that wrote it")
-    if unknown := values.keys() - _fields(name).keys():
-        raise NewerFormat(
-            f"{name} in the journal has {sorted(unknown)}, which this release does not know; read it with the release that wrote it"
-        )
-    for key in _tuples(name) & values.keys():
-        values[key] = tuple(values[key])
-    kind: Callable[..., Event] = KINDS[name]
-    return kind(**values)
-
-
-@cache
-def _fields(kind: str) -> dict[str, None]:
-    """Return the names of the fields, in order."""
-    return dict.fromkeys(item.name for item in dataclasses.fields(KINDS[kind]))
-
-
-@cache
-def _tuples(kind: str) -> frozenset[str]:
-    """Return the fields that are tuples: JSON has only lists."""
-    hints = typing.get_type_hints(KINDS[kind])
-    return frozenset(name for name in _fields(kind) if _is_tuple(hints[name]))
-
-
-def _is_tuple(hint: Any) -> bool:
-    if isinstance(hint, types.UnionType):
-        return any(_is_tuple(part) for part in typing.get_args(hint))
-    return typing.get_origin(hint) is tuple

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from results import journal, lock
 from results.errors import NotASweep
-from results.events import DriverStarted, DriverStopped, Event, Extended, Hidden, StopRequested, SweepStarted
+from results.events import Confirmed, DriverStarted, DriverStopped, Event, Extended, Hidden, Resized, StopRequested, SweepStarted
 from results.history import History
 from results.storage import Storage
 
 # Lines of the sweep as a whole that change how a trial stands: whatever a driver had running is interrupted with it, and a larger budget
 # lets trials go on. Text that people wrote cannot hold these: a quote in it is written with a backslash.
-_OF_THE_SWEEP = (b'"event":"SweepStarted"', b'"event":"Driver', b'"event":"Extended"')
+_OF_THE_SWEEP = (b'"event":"SweepStarted"', b'"event":"Driver', b'"event":"Resized"', b'"event":"Extended"')
 
 
 def excerpt(storage: Storage, trials: Collection[str]) -> History:
@@ -61,10 +61,13 @@ def _events(segment: Path, trials: Collection[str]) -> Iterator[Event]:
 def _narrowed(event: Event, trials: Collection[str]) -> Event | None:
     """Return the event as far as it concerns these trials; None where it does not."""
     match event:
-        case SweepStarted() | DriverStarted() | DriverStopped() | Extended():
+        case SweepStarted() | DriverStarted() | DriverStopped() | Resized() | Extended():
             return event
         case Hidden() | StopRequested():
             named = tuple(trial for trial in event.trials if trial in trials)
             return replace(event, trials=named) if named else None
+        case Confirmed():
+            found = {trial: figures for trial, figures in event.trials.items() if trial in trials}
+            return replace(event, trials=found) if found else None
         case _:
             return event if event.trial in trials else None

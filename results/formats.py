@@ -134,8 +134,8 @@ def _json_type(hint: Any) -> str:
             return "string"
         case origin if origin is tuple:
             return "list"
-        case origin if origin in (str, int, float):
-            return {str: "string", int: "integer", float: "number"}[origin]
+        case origin if origin in (str, int, float, bool):
+            return {str: "string", int: "integer", float: "number", bool: "boolean"}[origin]
     parts = typing.get_args(hint)
     if type(None) in parts:
         return " or ".join([*(_json_type(part) for part in parts if part is not type(None)), "null"])

@@ -26,6 +26,7 @@ from results.events import (
     Noted,
     Repeated,
     Reported,
+    Resized,
     StopRequested,
     Suggested,
     SweepStarted,
@@ -33,6 +34,7 @@ from results.events import (
     Tested,
     seconds,
 )
+from results.slot_time import SlotTime
 from results.trial import STATUSES as STATUSES
 from results.trial import Confirmation, Phase
 from results.trial import Status as Status
@@ -62,6 +64,10 @@ class History:
         requests: Ids of the requests that were obeyed.
         epochs: Epochs trained, repeated ones included.
         slots: Trials that the last driver could run at once; 0 before the first.
+        ran_out_bytes: Most device memory that a trial had to itself and ran out of; 0 where none did, or nothing bounded it.
+        launched_now: Trials that the last driver has launched, for the first time or again.
+        failed_now: Those of them that failed.
+        num_excused: Trials that failed under drivers which stopped because most did: others are drawn in their place.
         last_at: When the last driver last said something, UTC, ISO 8601; empty before the first.
     """
 
@@ -80,8 +86,14 @@ class History:
     requests: set[str] = field(default_factory=set)
     epochs: int = 0
     slots: int = 0
+    ran_out_bytes: int = 0
+    launched_now: set[str] = field(default_factory=set)
+    failed_now: list[str] = field(default_factory=list)
+    num_excused: int = 0
     last_at: str = ""
     _driven_s: float = 0.0  # of drivers that are gone
+    _slot_time: SlotTime = field(default_factory=SlotTime)
+    _slot_memory_bytes: int = 0
     _running: set[str] = field(default_factory=set)
     _pending: set[str] = field(default_factory=set)
     _ended: Counter[EndStatus] = field(default_factory=Counter)
@@ -113,8 +125,11 @@ class History:
 
     @property
     def num_counted(self) -> int:
-        """Return the trials that count against the number asked for: one that did not fit the device's memory is drawn again."""
-        return len(self.trials) - self._ended["out_of_memory"]
+        """Return the trials that count against the number asked for: one that did not fit the device's memory is drawn again.
+
+        So are those that failed where most did, as soon as somebody has mended what was wrong and goes on.
+        """
+        return len(self.trials) - self._ended["out_of_memory"] - self.num_excused
 
     @property
     def num_completed(self) -> int:
@@ -145,6 +160,10 @@ class History:
             return self._driven_s
         return self._driven_s + max(0.0, (seconds(self.last_at) if now is None else now) - seconds(self.driver.at))
 
+    def slot_s(self) -> tuple[float, float]:
+        """Return the workers' time that drivers had, in seconds up to the last word of the last one: all of it, and that of starting."""
+        return self._slot_time.until(self.last_at)
+
     def accepts(self, report: Reported) -> bool:
         """Return whether a report is news: from the segment that runs now, of an epoch that the curve lacks."""
         record = self._record(report)
@@ -167,6 +186,7 @@ class History:
             case Launched():
                 record = self._record(event)
                 record.attempts.append(event)
+                self.launched_now.add(event.trial)
                 self._move(record, "running")
             case Suggested():
                 self._suggested(event)
@@ -189,8 +209,17 @@ class History:
                 self.driver, self.stopped = event, None
                 self.finished = self.reopened = False
                 self.last_at, self.slots = event.at, event.slots
+                self._slot_time.started(event.at, event.slots)
+                self._slot_memory_bytes = event.slot_memory_bytes
+                self.launched_now, self.failed_now = set(), []
+            case Resized():
+                self._slot_time.resized(event.at, event.slots)
+                self.slots = event.slots
             case DriverStopped():
                 self._interrupt()
+                if event.reason == "failing":
+                    self.num_excused += len(self.failed_now)
+                    self.failed_now = []
                 self.driver, self.stopped, self.finished = None, event, event.reason == "finished"
             case Extended() | Noted() | Tagged() | Hidden() | StopRequested() | Confirmed():
                 self.requests.add(event.request)
@@ -251,6 +280,7 @@ class History:
 
     def _reported(self, event: Reported) -> None:
         record = self.trials[event.trial]
+        self._slot_time.reported(event)
         self.epochs += 1
         record.curve[event.epoch] = event
         record.wall_s += event.wall_s
@@ -273,11 +303,17 @@ class History:
             record.ended = event
             self.judged.append(event)
             self._ended[event.status] += 1
+            if event.status == "failed":
+                self.failed_now.append(event.trial)
+            elif event.status == "out_of_memory":
+                self.ran_out_bytes = max(self.ran_out_bytes, self._slot_memory_bytes)
             self._running.discard(event.trial)
             self._pending.discard(event.trial)
 
     def _interrupt(self) -> None:
         """Workers go with their driver: what was running waits to be launched again, and its time is over."""
+        if self.driver is not None:
+            self._slot_time.stopped(self.last_at)
         self._driven_s, self.driver = self.driven_s(), None
         for trial in tuple(self._running):
             self._move(self.trials[trial], "pending")

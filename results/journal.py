@@ -17,7 +17,8 @@ from pathlib import Path
 
 from results import segments
 from results.errors import Locked, NewerFormat, Unreadable
-from results.events import JOURNAL_VERSION, Event, SweepStarted, decode, encode
+from results.event_lines import decode, encode
+from results.events import JOURNAL_VERSION, Event, SweepStarted
 from results.segments import SegmentUpload
 from results.storage import Storage, sync_folder
 

@@ -66,6 +66,8 @@ class Overview:
         driver: The driver at work; None where there is none.
         slots: Trials that the driver can run at once, or the last one could.
         busy: Workers that train now.
+        training: Share of the workers' time in which they trained or evaluated, 0..1, up to the last report; None before the first.
+        training_after_start: The same without the time until each driver's first epoch began.
         num_trials: Trials asked for.
         counts: Status -> trials, in the order of a trial's life.
         epochs: Epochs trained, repeated ones included.
@@ -86,6 +88,8 @@ class Overview:
     driver: Holder | None
     slots: int
     busy: int
+    training: float | None
+    training_after_start: float | None
     num_trials: int
     counts: dict[Status, int]
     epochs: Spending
@@ -124,6 +128,8 @@ def of(table: pa.Table, storage: Storage, driver: Holder | None, now: float) -> 
     driven_s = float(said.get("driven_s", 0.0))
     if driver is not None and about.state == "running" and said.get("heard_at"):
         driven_s += max(0.0, now - seconds(said["heard_at"]))
+    device_s = sum(table["device_s"].to_pylist())
+    slot_s, start_slot_s = float(said.get("slot_s", 0.0)), float(said.get("start_slot_s", 0.0))
     left_s = None
     if driver is not None and driver.left_low_s is not None and driver.left_high_s is not None:
         left_s = driver.left_low_s, driver.left_high_s
@@ -135,10 +141,12 @@ def of(table: pa.Table, storage: Storage, driver: Holder | None, now: float) -> 
         driver=driver,
         slots=int(said.get("slots", 0)),
         busy=seen["running"] if driver is not None else 0,
+        training=_share(device_s, slot_s),
+        training_after_start=_share(device_s, slot_s - start_slot_s),
         num_trials=about.num_trials,
         counts={status: seen[status] for status in STATUSES if seen[status]},
         epochs=Spending(int(said.get("epochs", sum(table["epochs"].to_pylist()))), limits.get("epochs")),
-        device_hours=Spending(sum(table["device_s"].to_pylist()) / 3600, limits.get("gpu_hours")),
+        device_hours=Spending(device_s / 3600, limits.get("gpu_hours")),
         wall_s=Spending(driven_s, limits.get("wall_clock_s")),
         leader=_leader(table),
         left_s=left_s,
@@ -147,6 +155,11 @@ def of(table: pa.Table, storage: Storage, driver: Holder | None, now: float) -> 
         pending=_pending(storage),
         notes=json.loads(said.get("notes", "[]")),
     )
+
+
+def _share(device_s: float, slot_s: float) -> float | None:
+    """Return the share of workers' time spent training; None before there was an epoch, or where an older release wrote the table."""
+    return min(1.0, device_s / slot_s) if device_s > 0 and slot_s > 0 else None
 
 
 def _limits(storage: Storage) -> dict[str, Any]:

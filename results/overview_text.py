@@ -12,13 +12,14 @@ from results.terminal import BOLD, FAINT, Terminal
 
 LABEL_WIDTH = 10
 
-_GOES_ON = frozenset({"interrupted", "stopped", "extended", "failed", "new"})
+_GOES_ON = frozenset({"interrupted", "stopped", "extended", "failed", "failing", "new"})
 _HOW = {
     "finished": "finished",
     "budget": "ended by its budget",
     "interrupted": "interrupted",
     "stopped": "stopped by a person",
     "failed": "ended by an error",
+    "failing": "stopped because most trials failed",
     "extended": "extended after it had ended",
     "new": "not started yet",
 }
@@ -63,8 +64,7 @@ def _facts(seen: Overview, now: float) -> Iterator[tuple[str, str]]:
     yield "epochs", _of(seen.epochs, "{:,.0f}")
     yield "device", _of(seen.device_hours, "{:.3g}") + " hours"
     yield "wall", duration(seen.wall_s.spent) + (f" of {duration(seen.wall_s.limit)}" if seen.wall_s.limit else "")
-    if seen.driver is not None:
-        yield "workers", f"{seen.busy} of {seen.slots} busy"
+    yield "workers", " · ".join(filter(None, (f"{seen.busy} of {seen.slots} busy" if seen.driver is not None else "", _training(seen))))
     if seen.left_s is not None:
         low, high = map(duration, seen.left_s)
         yield "left", low if low == high else f"{low} to {high}"
@@ -79,6 +79,12 @@ def _facts(seen: Overview, now: float) -> Iterator[tuple[str, str]]:
         yield "requests", f"{seen.pending} wait to be obeyed"
     for note in seen.notes:
         yield "notes", f"{note['at'][:10]} {note['author']}: {note['text']}"
+
+
+def _training(seen: Overview) -> str:
+    if seen.training is None or seen.training_after_start is None:
+        return ""
+    return f"training {seen.training:.0%} of their time, {seen.training_after_start:.0%} after the start"
 
 
 def _next(seen: Overview, argument: str) -> str:

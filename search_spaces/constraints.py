@@ -16,6 +16,7 @@ from search_spaces.readings import Known, Names, Reading
 from search_spaces.sweep import Constraints
 from search_spaces.wording import shown
 from trainable.config.cost import ArchitectureCost
+from trainable.config.train import TrainConfig
 
 COSTS = ("parameters", "flops_per_image", "activation_bytes_per_image")
 
@@ -128,6 +129,15 @@ def rules(constraints: Constraints, names: Names) -> tuple[Rule, ...]:
         texts.append((f"where: {' '.join(text.split())}", ("constraints", "where", index), text))
     found = [_rule(name, keys, text, names) for name, keys, text in texts]
     return tuple(sorted(found, key=lambda rule: rule.counted))
+
+
+def memory_bytes(config: TrainConfig, cost: ArchitectureCost) -> int:
+    """Return the memory of a trial in training as `constraints.max_memory` reckons it, in bytes; see MEMORY."""
+
+    def value(name: str) -> Any:
+        return getattr(cost, name) if name in COSTS else getattr(config, name)
+
+    return int(_formula("memory_bytes").value(value))
 
 
 def broken(rules: Iterable[Rule], known: Known, cost: ArchitectureCost | None) -> Rule | None:

@@ -248,10 +248,21 @@ class ResourceOptions(Frozen):
     """What one trial holds. Not part of the sweep's identity: a resumed sweep may run on other machines."""
 
     gpus: Annotated[float, Field(ge=0.0, le=1.0)] | Literal["auto"] = Field(
-        default="auto", description="GPUs per trial; auto takes one where the cluster has any, else none."
+        default="auto",
+        description="GPUs per trial; auto shares a GPU among as many trials as its memory holds and its speed rewards (docs/scale.md), "
+        "and takes none where the cluster has none.",
     )
     cpus: Annotated[int, Field(strict=True, ge=1)] = Field(default=1, description="Processor cores, and threads, per trial.")
     workers: Annotated[int, Field(strict=True, ge=1)] | None = Field(default=None, description="Most trials at once; what fits by default.")
+    autoscale: bool = Field(
+        default=False,
+        description="Ask for `workers` trials at once where they do not fit yet: a cluster that grows by demand starts nodes.",
+    )
+    trial_timeout: Duration | None = Field(
+        default=None,
+        description="A worker that reports no epoch for so long is ended and its trial tried again: seconds, or text such as 30m; by "
+        "default half an hour, or twenty times the longest epoch of the sweep where that is more.",
+    )
     checkpoint_epochs: Epochs | None = Field(
         default=None, description="Epochs between checkpoints besides those at rungs; a tenth of max_epochs by default."
     )

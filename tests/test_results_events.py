@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from results.columns import CURVE_COLUMNS
 from results.errors import NewerFormat
-from results.events import KINDS, Event, Reported, Suggested, decode, encode, seconds, stamp
+from results.event_lines import decode, encode
+from results.events import KINDS, Event, Reported, Suggested, seconds, stamp
 from trainable.metrics import EpochMetrics
 
 TEXT = st.text(max_size=8)

@@ -7,7 +7,8 @@ import recorded
 
 from results import derived, steps
 from results.errors import NotASweep
-from results.events import Event, decode, encode
+from results.event_lines import decode, encode
+from results.events import Event
 from results.history import History
 from results.storage import Storage
 

@@ -56,9 +56,11 @@ def test_json_and_csv_hold_every_row_and_column_and_n_limits_them(runs: Path) ->
 def test_the_end_of_a_run_shows_its_top_and_a_final_its_figures(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from tuner.run import Ending
 
-    review.show_top(Storage(Path("runs/digits")), Ending("finished", wall_s=80.4, slots=2, epochs=54, device_s=120.6))
+    review.show_top(
+        Storage(Path("runs/digits")), Ending("finished", wall_s=80.4, slots=2, epochs=54, device_s=120.6, slot_s=160.8, start_slot_s=20.1)
+    )
     shown = capsys.readouterr().out.splitlines()
-    assert shown[0] == "2 workers, busy 75% of the time"
+    assert shown[0] == "2 workers, training 75% of the time, 86% after the start"
     assert shown[-1] == "next: shortlist promote digits --trial t00007"
     assert "11 more rows: shortlist leaderboard digits -n 0" in shown
     metrics = {

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sweeps import START, Recorder, by_quality, make_search, make_sweep, report, started
 
-from results.events import Decided, DriverStarted, Ended, Event, Launched, Lost, Repeated, Reported, stamp
+from results.events import Decided, DriverStarted, DriverStopped, Ended, Event, Launched, Lost, Repeated, Reported, stamp
 from tuner.search import Search
 from tuner.simulate import simulate
 
@@ -210,3 +210,84 @@ def test_epoch_that_was_lost_with_its_decision_is_judged_when_it_is_trained_agai
     assert (retried.from_epoch, retried.attempt) == (0, 2)
     assert again.report(report(retried, 1, 0.5), START).action == "continue"
     assert [(event.epoch, event.action) for event in of_kind(journal, Decided)] == [(1, "continue")]
+
+
+def test_workers_lost_with_their_nodes_do_not_add_up_as_long_as_the_trial_gets_further() -> None:
+    search, recorder = make("median", trials=1)
+    for epoch in range(1, 9):
+        job = started(search)
+        for again in range(job.from_epoch + 1, epoch + 1):
+            search.report(report(job, again, 0.5, checkpoint=f"c{again}"), START)
+        search.lost(job.trial, job.attempt, "its node went away", START, node_lost=True)
+    assert search.history.counts() == {"pending": 1}
+    job = started(search)
+    assert (job.from_epoch, job.attempt) == (8, 9)
+    search.report(report(job, 9, 0.5), START)
+    assert of_kind(recorder, Ended)[-1].status == "completed"
+
+
+def test_trial_that_loses_node_after_node_without_an_epoch_is_failed() -> None:
+    search, recorder = make("median", trials=1)
+    for _ in range(10):
+        job = started(search)
+        search.lost(job.trial, job.attempt, "its node went away", START, node_lost=True)
+    (ended,) = of_kind(recorder, Ended)
+    assert (ended.status, ended.reason) == ("failed", "its worker was lost 10 times: its node went away")
+
+
+def test_trial_that_killed_its_worker_three_times_is_failed_with_its_log_between_lost_nodes() -> None:
+    search, recorder = make("median", trials=1)
+    for node_lost in (False, True, False, True, False):
+        assert not of_kind(recorder, Ended)
+        job = started(search)
+        search.lost(job.trial, job.attempt, "gone", START, node_lost=node_lost, log_tail=("segmentation fault",))
+    (ended,) = of_kind(recorder, Ended)
+    assert (ended.status, ended.reason, ended.log_tail) == ("failed", "its worker was lost 3 times: gone", ("segmentation fault",))
+
+
+def fail(search: Search, number: int, reason: str) -> None:
+    for _ in range(number):
+        job = started(search)
+        search.end(job.trial, job.attempt, "failed", reason, START)
+
+
+def test_sweep_most_of_whose_trials_fail_starts_no_more_and_says_the_commonest_reason() -> None:
+    search, _ = make("median", trials=40)
+    search.record(DriverStarted(at=stamp(START), host="host", pid=1, slots=1))
+    good = [started(search) for _ in range(4)]
+    fail(search, 2, "no such file")
+    fail(search, 2, "disk on fire")
+    assert search.failing is None, "four of eight are not more than half, and too few"
+    fail(search, 1, "no such file")
+    assert search.failing is None, "five are too few"
+    fail(search, 1, "no such file")
+    assert search.failing == "6 of the 10 trials launched failed, 4 of them with: no such file"
+    assert search.next_job(START) is None
+    search.report(report(good[0], 1), START)
+    assert not search.done, "the others may still be heard"
+
+
+def test_sweep_that_stopped_for_failures_goes_on_with_other_candidates_when_resumed() -> None:
+    search, recorder = make("median", trials=8)
+    search.record(DriverStarted(at=stamp(START), host="host", pid=1, slots=1))
+    fail(search, 6, "no such file")
+    assert search.failing is not None
+    search.record(DriverStopped(at=stamp(START), reason="failing"))
+
+    again, _ = reopened("median", recorder.events, trials=8)
+    assert again.failing is None
+    simulate(again, by_quality(0), num_workers=2, start_s=START)
+    assert again.history.counts()["failed"] == 6
+    assert len(again.history.trials) == 14, "eight are tried besides the six that failed"
+
+
+def test_diverged_trials_and_those_out_of_memory_stop_no_sweep() -> None:
+    search, _ = make("median", trials=20)
+    search.record(DriverStarted(at=stamp(START), host="host", pid=1, slots=1))
+    for number in range(14):
+        job = started(search)
+        if number % 2:
+            search.end(job.trial, job.attempt, "out_of_memory", "the device is full", START)
+        else:
+            search.report(report(job, 1, None), START)
+    assert search.failing is None

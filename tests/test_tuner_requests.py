@@ -7,6 +7,7 @@ import pytest
 import recorded
 from sweeps import START, Recorder, by_quality, flat_cost, make_search, make_sweep, report, started
 
+from results.event_lines import encode
 from results.events import (
     Asked,
     Decided,
@@ -22,7 +23,6 @@ from results.events import (
     StopRequested,
     Suggested,
     Tagged,
-    encode,
     stamp,
 )
 from results.history import History

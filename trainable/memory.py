@@ -28,6 +28,11 @@ def give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
+def device_bytes() -> int | None:
+    """Return the memory of the GPU that this process sees first; None where it sees none."""
+    return int(torch.cuda.get_device_properties(0).total_memory) if torch.cuda.is_available() else None
+
+
 def reset_peak(device: torch.device) -> None:
     """Let `peak_bytes` begin anew; where the system cannot do that for a process, it goes on from the highest so far."""
     if device.type == "cuda":

@@ -54,7 +54,7 @@ def measured(
     from trainable.throughput import Throughput
     from tuner.ray_calibrate import Gauges
 
-    planned = slots.plan(resources, ray_cluster.resources())
+    planned = slots.plan(resources, ray_cluster.nodes())
     chosen = spread(candidates, max(1, min(MAX_CANDIDATES, int(total_s / MIN_SLICE_S))))
     started = time.perf_counter()
     gauges = Gauges(planned, code, chosen[0].config)

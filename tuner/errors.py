@@ -5,6 +5,7 @@ TunerError
 ├── ClusterUnreachable  the Ray cluster does not answer: mend the address or the token  exit 4
 ├── GateRefused         a trial does not meet a gate: choose another, or confirm it     exit 3
 └── SweepFailed         the sweep ran and could not be finished                         exit 1
+    └── MostFailed      more than half of the trials failed                             exit 1
 """
 
 
@@ -34,3 +35,7 @@ class GateRefused(TunerError):
 
 class SweepFailed(TunerError):
     """The sweep cannot go on."""
+
+
+class MostFailed(SweepFailed):
+    """More than half of the trials failed, so that the others would, too."""

@@ -160,7 +160,7 @@ def _test(finals: Sequence[tuple[FinalPlan, Session]]) -> None:
         )
         for session, runs in untested
     ]
-    planned = slots.plan(untested[0][0].sweep.resources, ray_cluster.resources())
+    planned = slots.plan(untested[0][0].sweep.resources, ray_cluster.nodes())
     for (session, _), record in zip(untested, read_test_splits(orders, planned), strict=True):
         session.search.record(*tested(session.storage, session.search.history, record))
 

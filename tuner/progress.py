@@ -87,6 +87,10 @@ class Progress:
         if now >= self._next_look:
             self._guarded(self._look)
 
+    def resize(self, slots: int) -> None:
+        """Take note that nodes joined or left: so many trials at once from now on."""
+        self._slots = slots
+
     def stop(self) -> None:
         """Take the bars away and leave one line that sums up."""
         self._guarded(self._stop)

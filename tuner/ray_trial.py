@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import ray
 import torch
 from ray import tune
 
@@ -30,12 +31,14 @@ from trainable.errors import CheckpointError, Diverged, OutOfMemory
 from trainable.memory import give_back
 from trainable.metrics import EpochMetrics
 from trainable.training import Training
-from tuner import checkpoints, shipping
+from tuner import checkpoints, ray_cluster, shipping, worker_log
 from tuner.decisions import Job
+from tuner.slots import slot_memory_bytes
 
 logger = logging.getLogger(__name__)
 
 LOG_TAIL_LINES = 30
+LOOK_AROUND_S = 5.0  # between two looks whether the node is to be taken away: notices come 30 s (spot instances) or more before
 
 # Full, over its quota, at its largest file, read-only, gone: every other trial would fail in the same way.
 STORAGE_TAKES_NOTHING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.ESTALE})
@@ -48,6 +51,8 @@ class WorkOrder:
     Attributes:
         root: The sweep's folder, absolute, or its `s3://` address: every node sees it.
         threads: Processor threads of the worker.
+        device: `cuda` or `cpu`: where the driver wants it trained.
+        gpus: Share of a GPU that the worker has, 0..1; it may use as much of its memory.
         export: Whether the trial is a final: when it is over the model is exported.
     """
 
@@ -61,9 +66,11 @@ class WorkOrder:
     attempt: int
     checkpoint: str | None
     checkpoint_epochs: int
+    device: str = "cpu"
+    gpus: float = 0.0
 
     @classmethod
-    def of(cls, job: Job, *, root: str | Path, threads: int, export: bool) -> "WorkOrder":
+    def of(cls, job: Job, *, root: str | Path, threads: int, export: bool, device: str = "cpu", gpus: float = 0.0) -> "WorkOrder":
         """Return the order that makes a worker do `job`."""
         return cls(
             root=str(root),
@@ -76,6 +83,8 @@ class WorkOrder:
             attempt=job.attempt,
             checkpoint=job.checkpoint,
             checkpoint_epochs=job.checkpoint_epochs,
+            device=device,
+            gpus=gpus,
         )
 
 
@@ -116,6 +125,17 @@ class StorageFailed:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceMissing:
+    """What a worker answers when Ray gives it a GPU that torch does not find: no fault of the trial, which ends nothing.
+
+    Attributes:
+        reason: One line: what, where.
+    """
+
+    reason: str
+
+
 class RayTrial(tune.Trainable):
     """Trains one segment after the other; each call of `step` is one epoch."""
 
@@ -123,6 +143,9 @@ class RayTrial(tune.Trainable):
         """Start clean; the first segment is built in `step`."""
         redact_logs()
         self._training: Training | None = None
+        self._log: Path | None = None
+        self._leaves = False
+        self._next_look = 0.0
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Forget the segment before; must not fail."""
@@ -139,12 +162,15 @@ class RayTrial(tune.Trainable):
         started = time.perf_counter()
         try:
             if self._training is None:
+                if order.device == "cuda" and not torch.cuda.is_available():
+                    return {"outcome": DeviceMissing(reason=_no_cuda())}
+                self._write_to(_place(order).path(f"trials/{order.trial}"))
                 self._training = _begin(order)
             if (reason := self._training.over) is not None:
                 self._training = None
                 return {"outcome": TrialEnded(status="completed", reason=reason, log_tail=())}
             metrics = self._training.train_epoch()
-            checkpoint = _save(self._training, order)
+            checkpoint = _save(self._training, order, now=self._node_leaves())
             if order.export and _ends(self._training, order):
                 _finish(self._training, order)
         except Diverged as error:
@@ -168,6 +194,24 @@ class RayTrial(tune.Trainable):
         )
         return {"outcome": outcome}
 
+    def cleanup(self) -> None:
+        """Leave no empty log behind."""
+        if self._log is not None:
+            worker_log.drop_if_empty(self._log)
+
+    def _write_to(self, folder: Path) -> None:
+        """Send what this process says from now on to the log of the trial; one that is called by hand keeps its own output."""
+        self.cleanup()
+        self._log = worker_log.attach(folder) if ray.is_initialized() else None
+
+    def _node_leaves(self) -> bool:
+        """Return whether this worker's node is about to be taken away, so that each epoch is worth a checkpoint."""
+        now = time.monotonic()
+        if ray.is_initialized() and not self._leaves and now >= self._next_look:
+            self._next_look = now + LOOK_AROUND_S
+            self._leaves = ray_cluster.this_node_leaves()
+        return self._leaves
+
     def _ended(self, status: EndStatus, error: Exception) -> dict[str, Any]:
         self._training = None
         lines = traceback.format_exception(error) if status == "failed" else [str(error)]
@@ -184,12 +228,12 @@ def _begin(order: WorkOrder) -> Training:
 
     Where the checkpoint is gone or damaged the trial starts again: the same epochs come out, and the journal takes them as repeated.
     """
-    torch.set_num_threads(order.threads)
+    _share_the_machine(order)
     keep_freed_memory()
     config = TrainConfig.model_validate(order.config)
     place = _place(order)
     shipping.unpack(config.model, place.root)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(order.device)
     data = resident(config.data, device)
     initial = None
     if config.initial is not None:
@@ -208,6 +252,24 @@ def _begin(order: WorkOrder) -> Training:
     return training
 
 
+def _share_the_machine(order: WorkOrder) -> None:
+    """Keep to this slot's threads and memory: its neighbours have as much.
+
+    Torch's own threads are set for each segment; the variables are for what is loaded, or started, later.
+    """
+    torch.set_num_threads(order.threads)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(order.threads)
+    if order.device == "cuda" and order.gpus < 1.0:
+        total = torch.cuda.get_device_properties(0).total_memory
+        torch.cuda.set_per_process_memory_fraction(slot_memory_bytes(total, order.gpus) / total)
+
+
+def _no_cuda() -> str:
+    built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
+    return f"Ray gives a worker on {platform.node()} a GPU, torch {torch.__version__} ({built}) finds none"
+
+
 def _place(order: WorkOrder) -> Storage:
     return Storage.at(order.root, follow=False)
 
@@ -217,9 +279,9 @@ def _ends(training: Training, order: WorkOrder) -> bool:
     return training.epoch >= order.until_epoch or training.over is not None
 
 
-def _save(training: Training, order: WorkOrder) -> str | None:
-    """Write a checkpoint where one is due; return its folder relative to the sweep."""
-    if not _ends(training, order) and training.epoch % order.checkpoint_epochs:
+def _save(training: Training, order: WorkOrder, *, now: bool) -> str | None:
+    """Write a checkpoint where one is due, or `now`; return its folder relative to the sweep."""
+    if not now and not _ends(training, order) and training.epoch % order.checkpoint_epochs:
         return None
     name = f"trials/{order.trial}/checkpoints/{training.epoch:06d}.{order.attempt}"
     place = _place(order)

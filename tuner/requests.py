@@ -15,7 +15,8 @@ from typing import Annotated, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from results.events import Asked, Confirmed, Ended, Event, Extended, Hidden, Noted, StopRequested, Tagged, encode, stamp
+from results.event_lines import encode
+from results.events import Asked, Confirmed, Ended, Event, Extended, Hidden, Noted, StopRequested, Tagged, stamp
 from results.history import LIMITS, History, TrialRecord
 from results.storage import REQUESTS, Storage
 from search_spaces.space import Space

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
-from results.events import Event
+from results.events import Event, seconds
 from results.history import History
 from search_spaces.feasible_space import prepared
 from search_spaces.space import Space
 from search_spaces.sweep import Sweep
+from tuner import requests, verdict
 from tuner.budget import Budget
 from tuner.samplers import sampler
 from tuner.schedulers import scheduler
@@ -41,5 +42,30 @@ def restore(sweep: Sweep, events: Iterable[Event], *, cost: Cost, append: Append
     )
     for event in events:
         search.apply(event)
-    search.settle(now)
+    _settle(search, now)
     return search
+
+
+def _settle(search: Search, now: float) -> None:
+    """Finish what a killed driver had begun to write: a report without its decision, a request or a last loss without its end.
+
+    It is dated to that driver's last word: until now none has run.
+    """
+    history = search.history
+    if history.driver is not None:
+        now = seconds(history.last_at)
+    for record in history.trials.values():
+        if record.stop_asked is not None and record.ended is None:
+            search.record(requests.stopped(record.trial, record.stop_asked.author, now))
+        elif record.status == "pending" and record.losses and (ended := verdict.worn_out(record, record.losses[-1], now)) is not None:
+            search.record(ended)
+    for trial in sorted(history.running):
+        record = history.trials[trial]
+        if (last := record.last) is None:
+            continue
+        decided = next((fact for fact in reversed(record.decisions) if fact.epoch == last.epoch), None)
+        if decided is None:
+            if facts := search.judge(record, last, now).facts:
+                search.record(*facts)
+        elif decided.action == "stop":
+            search.record(verdict.stopped(decided, now))

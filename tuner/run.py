@@ -2,13 +2,13 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from results.events import Extended
+from results.events import Extended, Reported
 from results.history import History
 from results.storage import Storage
 from search_spaces import feasible
@@ -19,7 +19,7 @@ from trainable.config.cost import ArchitectureCost
 from trainable.config.data import DataConfig
 from trainable.config.train import TrainConfig
 from trainable.errors import ModelError
-from tuner import fingerprints, ray_cluster, slots, storage_probe
+from tuner import fingerprints, packing, ray_cluster, shipping, slots, storage_probe
 from tuner.interrupts import Interrupts, StopAsked
 from tuner.search import Cost
 from tuner.session import Session, hold
@@ -33,6 +33,9 @@ class Display(Protocol):
 
     def update(self, now: float) -> None:
         """Draw again if it is time; called several times a second."""
+
+    def resize(self, slots: int) -> None:
+        """Take note that nodes joined or left: so many trials at once from now on."""
 
     def stop(self) -> None:
         """Leave a clean terminal behind."""
@@ -50,11 +53,13 @@ class Workplace:
         address: Where Ray is: `local`, `auto` or `host:port`.
         display: Makes what shows progress, from the sessions and the number of slots.
         interrupts: Ctrl-C and SIGTERM.
+        say: Tells a person something, in a line.
     """
 
     address: str
     display: Callable[[Sequence[Session], int], Display]
     interrupts: Interrupts
+    say: Callable[[str], None] = lambda text: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,8 @@ class Ending:
         slots: Trials at once; 0 where nothing ran.
         epochs: Epochs trained in this run, repeated ones included.
         device_s: Seconds in which workers trained or evaluated, summed over workers.
+        slot_s: Seconds of workers' time that there was.
+        start_slot_s: Of that, before the first epoch began.
     """
 
     reason: Literal["finished", "budget", "nothing to do"]
@@ -74,11 +81,19 @@ class Ending:
     slots: int = 0
     epochs: int = 0
     device_s: float = 0.0
+    slot_s: float = 0.0
+    start_slot_s: float = 0.0
 
     @property
-    def busy(self) -> float:
+    def training(self) -> float:
         """Return the share of the workers' time spent training, 0..1."""
-        return self.device_s / (self.wall_s * self.slots) if self.wall_s * self.slots else 0.0
+        return min(1.0, self.device_s / self.slot_s) if self.slot_s > 0 else 0.0
+
+    @property
+    def training_after_start(self) -> float:
+        """Return the same without the time until the first epoch began."""
+        slot_s = self.slot_s - self.start_slot_s
+        return min(1.0, self.device_s / slot_s) if slot_s > 0 else 0.0
 
 
 def prepare_data(data: DataConfig) -> str:
@@ -164,21 +179,30 @@ def run_sessions(sessions: Sequence[Session], workplace: Workplace, *, export: b
     budgets = [session.search.budget for session in active]
     epochs_before, device_s_before = sum(budget.epochs for budget in budgets), sum(budget.device_s for budget in budgets)
     resources = active[0].sweep.resources
+    slot_s_before, start_slot_s_before = active[0].search.history.slot_s()  # sessions that share workers share their time
     _connect(resources, workplace)
     from tuner.ray_driver import drive
+    from tuner.ray_watchdog import Watchdog
 
     if workplace.address != "local":
         from tuner.ray_storage import require_every_node
 
         require_every_node(active[0].storage)
-    planned = slots.plan(resources, ray_cluster.resources())
+    planned = _slots(active, workplace)
     for session in active:
-        session.start(planned.count)
+        session.start(planned.count, gpus=planned.gpus, memory_bytes=planned.memory_bytes)
+    longest_s = max((report.wall_s for session in active for report in _reports(session.search.history)), default=0.0)
+    watchdog = Watchdog(resources.trial_timeout, longest_s=longest_s)
     with ExitStack() as stack:
         shown = workplace.display(active, planned.count)
         shown.start()
         stack.callback(shown.stop)
         stack.enter_context(workplace.interrupts.deferred())
+
+        def resize(count: int) -> None:
+            for session in active:
+                session.resize(count)
+            shown.resize(count)
 
         def look_up() -> None:
             now = time.time()
@@ -203,10 +227,14 @@ def run_sessions(sessions: Sequence[Session], workplace: Workplace, *, export: b
                 export=export,
                 on_report=lambda number, trial: active[number].after_report(trial),
                 on_tick=look_up,
+                watchdog=watchdog,
+                count_slots=lambda: slots.number(resources, ray_cluster.nodes(), planned.gpus),
+                on_resize=resize,
             )
             if all(session.search.done for session in active):
                 break
         wall_s = time.perf_counter() - started
+    slot_s, start_slot_s = active[0].search.history.slot_s()
     reason: Literal["finished", "budget"] = "budget" if any(session.search.stopped_by for session in active) else "finished"
     return Ending(
         reason,
@@ -214,7 +242,34 @@ def run_sessions(sessions: Sequence[Session], workplace: Workplace, *, export: b
         slots=planned.count,
         epochs=sum(budget.epochs for budget in budgets) - epochs_before,
         device_s=sum(budget.device_s for budget in budgets) - device_s_before,
+        slot_s=slot_s - slot_s_before,
+        start_slot_s=start_slot_s - start_slot_s_before,
     )
+
+
+def _slots(sessions: Sequence[Session], workplace: Workplace) -> slots.Slots:
+    """Return the slots for sweeps that share workers; where GPUs may be shared, the largest trial of all decides."""
+    resources, nodes = sessions[0].sweep.resources, ray_cluster.nodes()
+    if resources.gpus != "auto" or not slots.gpus_asked(resources, nodes):
+        return slots.plan(resources, nodes)
+    from trainable.data.sizes import resident_bytes
+    from tuner.ray_packing import packed
+
+    needs = []
+    for session in sessions:
+        probe, estimate = packing.largest(session.sweep, session.cost)
+        measured = packing.peaks(session.search.history)
+        needs.append((packing.need(estimate, resident_bytes(session.sweep.data), measured), probe))
+    needed, probe = max(needs, key=lambda found: found[0].num_bytes)
+    ran_out_bytes = max(session.search.history.ran_out_bytes for session in sessions)
+    code = shipping.stored(sessions[0].storage.root)
+    planned, why = packed(resources, nodes, needed=needed, ran_out_bytes=ran_out_bytes, probe=probe, code=code)
+    workplace.say(why)
+    return planned
+
+
+def _reports(history: History) -> Iterator[Reported]:
+    return (report for record in history.trials.values() for report in record.curve.values())
 
 
 def failure(history: History) -> str | None:

@@ -12,7 +12,6 @@ from typing import Protocol
 
 from results.events import (
     Asked,
-    Decided,
     Ended,
     EndStatus,
     Event,
@@ -23,7 +22,6 @@ from results.events import (
     Reported,
     Suggested,
     Why,
-    seconds,
     stamp,
 )
 from results.history import History, TrialRecord
@@ -32,15 +30,13 @@ from search_spaces.space import Space
 from search_spaces.sweep import Sweep
 from trainable.config.cost import ArchitectureCost
 from trainable.config.train import TrainConfig
-from tuner import requests
+from tuner import requests, verdict
 from tuner.budget import Budget, Work
 from tuner.candidates import Candidate, Candidates
 from tuner.decisions import CONTINUE, Decision, Job, Promotion
 from tuner.samplers.sampler import Propose, num_trials
 from tuner.schedulers.rule import Scheduler
-
-# A trial whose worker is lost this often is taken for the cause.
-MAX_LOSSES = 3
+from tuner.verdict import Verdict
 
 # Trials that run out of memory are replaced, but no more of them than trials are asked for, or this many: where little of a space fits the
 # device the sweep would go on for ever. Then the limit to set is `constraints.max_memory`.
@@ -59,7 +55,7 @@ class Steering(Protocol):
     def report(self, event: Reported, now: float) -> Decision:
         """Take in one epoch; return what its trial does next."""
 
-    def lost(self, trial: str, attempt: int, reason: str, now: float) -> None:
+    def lost(self, trial: str, attempt: int, reason: str, now: float, *, node_lost: bool = False, log_tail: Sequence[str] = ()) -> None:
         """Take note that the worker of a segment went away. A peer that is only simulated without mishaps needs none."""
 
     def end(self, trial: str, attempt: int, status: EndStatus, reason: str, now: float, log_tail: Sequence[str] = ()) -> None:
@@ -103,6 +99,11 @@ class Search:
         return self._nothing_left and not self.history.running
 
     @property
+    def failing(self) -> str | None:
+        """Return why the sweep should not go on although work is left: most trials fail; None where it should."""
+        return verdict.failing(self.history)
+
+    @property
     def searched(self) -> tuple[str, ...]:
         """Return the paths of the searched parameters, in the order of the sweep file."""
         return self._space.searched
@@ -126,7 +127,8 @@ class Search:
     def _all_launched(self) -> bool:
         if (wanted := self._wanted) is None:
             return False
-        return self.history.num_counted >= wanted or len(self.history.trials) >= wanted + max(wanted, MIN_REPLACED)
+        most = wanted + max(wanted, MIN_REPLACED) + self.history.num_excused
+        return self.history.num_counted >= wanted or len(self.history.trials) >= most
 
     def apply(self, event: Event) -> None:
         """Remember one fact, live or replayed. Nothing is chosen here."""
@@ -173,22 +175,34 @@ class Search:
         if event.epoch != record.epochs + 1:
             raise ValueError(f"{event.trial} reported epoch {event.epoch} after epoch {record.epochs}: a worker skipped an epoch")
         self.apply(event)
-        decision, facts = self._judge(record, event, now)
-        for fact in facts:
+        found = self.judge(record, event, now, refusal=lambda: self.budget.refusal(event.trial, now=now))
+        self.stopped_by = found.cut_short or self.stopped_by
+        for fact in found.facts:
             self.apply(fact)
-        self._append([event, *facts], bool(facts))
-        return decision
+        self._append([event, *found.facts], bool(found.facts))
+        return found.decision
 
-    def lost(self, trial: str, attempt: int, reason: str, now: float) -> None:
-        """Take note that the worker of a segment went away; the trial goes on from its last checkpoint, or fails the third time."""
+    def judge(self, record: TrialRecord, event: Reported, now: float, *, refusal: Callable[[], str | None] = lambda: None) -> Verdict:
+        """Return the answer to a report that has been applied; see `tuner.verdict.judge`."""
+        return verdict.judge(record, event, now, sweep=self.sweep, scheduler=self._scheduler, refusal=refusal)
+
+    def lost(self, trial: str, attempt: int, reason: str, now: float, *, node_lost: bool = False, log_tail: Sequence[str] = ()) -> None:
+        """Take note that the worker of a segment went away; the trial goes on from its last checkpoint, unless that was once too often.
+
+        Args:
+            trial: Whose segment it was.
+            attempt: Which one; the loss of an older one changes nothing.
+            reason: One line.
+            now: Seconds since 1970.
+            node_lost: Whether the whole node went away, so that nothing speaks against the trial.
+            log_tail: Last lines that the worker wrote.
+        """
         record = self.history.trials[trial]
         if record.attempt != attempt or trial not in self.history.running:
             return
-        loss = Lost(at=stamp(now), trial=trial, attempt=attempt, reason=reason)
-        if record.num_lost + 1 < MAX_LOSSES:
-            self.record(loss)
-        else:
-            self.record(loss, _worn_out(loss, now))
+        loss = Lost(at=stamp(now), trial=trial, attempt=attempt, reason=reason, node_lost=node_lost, log_tail=tuple(log_tail))
+        ended = verdict.worn_out(record, loss, now)
+        self.record(*((loss,) if ended is None else (loss, ended)))
 
     def end(self, trial: str, attempt: int, status: EndStatus, reason: str, now: float, log_tail: Sequence[str] = ()) -> None:
         """End a trial that does not go on: diverged, out of memory, failed, or completed because its own patience ran out."""
@@ -211,33 +225,9 @@ class Search:
             self._nothing_left = False
             self.stopped_by = None
 
-    def settle(self, now: float) -> None:
-        """Finish what a killed driver had begun to write: a report without its decision, a request or a last loss without its end.
-
-        It is dated to that driver's last word: until now none has run.
-        """
-        if self.history.driver is not None:
-            now = seconds(self.history.last_at)
-        for record in self.history.trials.values():
-            if record.stop_asked is not None and record.ended is None:
-                self.record(requests.stopped(record.trial, record.stop_asked.author, now))
-            elif record.status == "pending" and record.num_lost >= MAX_LOSSES:
-                self.record(_worn_out(record.losses[-1], now))
-        for trial in sorted(self.history.running):
-            record = self.history.trials[trial]
-            if (last := record.last) is None:
-                continue
-            decided = next((fact for fact in reversed(record.decisions) if fact.epoch == last.epoch), None)
-            if decided is None:
-                _, facts = self._judge(record, last, now, budgeted=False)
-                if facts:
-                    self.record(*facts)
-            elif decided.action == "stop":
-                self.record(_stopped(decided, now))
-
     def _choose(self, now: float) -> Job | None:
         """Return the first piece of work that the budget has room for: an expensive one holds up none of another kind."""
-        if self._refused_after == self._num_facts:
+        if self._refused_after == self._num_facts or self.failing is not None:
             return None
         before, self.stopped_by = self.stopped_by, None
         job = self._choose_affordable(now)
@@ -346,52 +336,9 @@ class Search:
         if (refusal := self.budget.refusal(event.trial, now=now)) is None:
             self._append([again], False)
             return CONTINUE
-        decision = self._cut_short(CONTINUE, refusal)
-        decided = _decided(decision, event, now)
-        self.apply(decided)
-        self._append([again, decided], True)
-        return decision
-
-    def _cut_short(self, decision: Decision, refusal: str) -> Decision:
-        """Return the pause that the budget makes of a decision to continue."""
-        self.stopped_by = f"budget of {refusal}"
-        return replace(decision, action="pause", reason=self.stopped_by)
-
-    def _judge(self, record: TrialRecord, event: Reported, now: float, *, budgeted: bool = True) -> tuple[Decision, list[Event]]:
-        """Return the answer to a report that has been applied, and the facts to journal with it. Remembers nothing."""
-        at = stamp(now)
-        if event.score is None:
-            ended = Ended(at=at, trial=event.trial, status="diverged", reason=f"{self.sweep.objective.metric} is not finite")
-            return Decision(action="stop", reason=ended.reason), [ended]
-        if event.epoch >= self.sweep.max_epochs:
-            return Decision(action="stop", reason="trained in full"), [Ended(at=at, trial=event.trial, status="completed")]
-        decision = self._scheduler.judge(event.trial, event.epoch)
-        if budgeted and decision.action == "continue":
-            refusal = self.budget.refusal(event.trial, now=now)
-            if refusal is not None:
-                decision = self._cut_short(decision, refusal)
-        if decision is CONTINUE:
-            return decision, []
-        decided = _decided(decision, event, now)
-        return decision, [decided, _stopped(decided, now)] if decision.action == "stop" else [decided]
-
-
-def _decided(decision: Decision, event: Reported, now: float) -> Decided:
-    return Decided(
-        at=stamp(now),
-        trial=event.trial,
-        epoch=event.epoch,
-        rung_epochs=decision.rung_epochs,
-        score=event.score,
-        action=decision.action,
-        cutoff=decision.cutoff,
-        reason=decision.reason,
-    )
-
-
-def _stopped(decided: Decided, now: float) -> Ended:
-    return Ended(at=stamp(now), trial=decided.trial, status="stopped", reason=decided.reason)
-
-
-def _worn_out(loss: Lost, now: float) -> Ended:
-    return Ended(at=stamp(now), trial=loss.trial, status="failed", reason=f"its worker was lost {MAX_LOSSES} times: {loss.reason}")
+        found = verdict.cut_short(CONTINUE, refusal, event, now)
+        self.stopped_by = found.cut_short
+        for fact in found.facts:
+            self.apply(fact)
+        self._append([again, *found.facts], True)
+        return found.decision

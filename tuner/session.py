@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from results import journal
 from results.errors import Locked, Unreadable
-from results.events import Asked, DriverStarted, DriverStopped, Event, Reported, StopRequested, SweepStarted, stamp
+from results.events import Asked, DriverStarted, DriverStopped, Event, Reported, Resized, StopRequested, SweepStarted, stamp
 from results.history import History
 from results.journal import Journal
 from results.lock import SweepLock
@@ -22,7 +22,7 @@ from search_spaces import load
 from search_spaces.errors import SweepError
 from search_spaces.sweep import Sweep
 from tuner import checkpoints, provenance, requests, shipping
-from tuner.errors import UsageError
+from tuner.errors import MostFailed, UsageError
 from tuner.interrupts import StopAsked
 from tuner.restore import restore
 from tuner.search import Cost, Search
@@ -44,11 +44,31 @@ class Session:
     finished: bool  # nothing was left to do when it was opened
     lock: SweepLock
     journal: Journal
+    cost: Cost  # counts what an architecture costs
     _next_look: float = 0.0
 
-    def start(self, slots: int) -> None:
-        """Journal that a driver with so many slots goes to work: what an earlier one had running was interrupted."""
-        self.search.record(DriverStarted(at=stamp(time.time()), host=platform.node(), pid=os.getpid(), slots=slots))
+    def start(self, slots: int, *, gpus: float = 0.0, memory_bytes: int = 0) -> None:
+        """Journal that a driver with so many slots goes to work: what an earlier one had running was interrupted.
+
+        Args:
+            slots: Trials at once.
+            gpus: Share of a GPU that each holds.
+            memory_bytes: Device memory that each may use; 0 where nothing bounds it.
+        """
+        self.search.record(
+            DriverStarted(
+                at=stamp(time.time()),
+                host=platform.node(),
+                pid=os.getpid(),
+                slots=slots,
+                gpus=gpus,
+                slot_memory_bytes=memory_bytes,
+            )
+        )
+
+    def resize(self, slots: int) -> None:
+        """Journal that nodes joined or left: so many trials at once from now on."""
+        self.search.record(Resized(at=stamp(time.time()), slots=slots))
 
     def after_report(self, trial: str) -> None:
         """Delete what the report of a trial made useless, and refresh the derived files where it is time."""
@@ -127,7 +147,7 @@ def hold(
             if not events:
                 search.record(_started(sweep, search))
             refresher = Refresher(storage, search.history)
-            session = Session(sweep, storage, search, refresher, search.history.finished, lock, writer)
+            session = Session(sweep, storage, search, refresher, search.history.finished, lock, writer, cost)
             with suppress(StopAsked):  # it was meant for a driver that is gone
                 session.obey_waiting(time.time())
             session.finished = search.history.finished
@@ -138,6 +158,9 @@ def hold(
                 reason = "budget" if search.stopped_by else "finished" if search.done else "interrupted"
             except StopAsked:
                 reason = "stopped"
+                raise
+            except MostFailed:
+                reason = "failing"
                 raise
             except KeyboardInterrupt:
                 reason = "interrupted"

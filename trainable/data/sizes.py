@@ -14,3 +14,9 @@ def num_images(config: DataConfig) -> tuple[int, int]:
     images, _ = decoded(config, "train")
     rows = division(config, images.labels_N)
     return len(rows.train), len(rows.validation)
+
+
+def resident_bytes(config: DataConfig) -> int:
+    """Return what the images of a configuration take on a device, labels left out; raises what `num_images` raises."""
+    images, _ = decoded(config, "train")
+    return sum(num_images(config)) * int(images.images_NHWC[0].size)

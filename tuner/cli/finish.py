@@ -252,7 +252,7 @@ def _at_work(address: str, work: "Callable[[Workplace], Any]") -> Any:
     interrupts.install()
     with ray_cluster.released():
         try:
-            return work(Workplace(address, display, interrupts))
+            return work(Workplace(address, display, interrupts, lambda text: typer.echo(text, err=True)))
         except OSError as error:
             if error.errno not in FULL:
                 raise

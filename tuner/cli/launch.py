@@ -111,7 +111,7 @@ def _search(
 
     interrupts = Interrupts()
     interrupts.install()
-    workplace = running.Workplace(address, display, interrupts)
+    workplace = running.Workplace(address, display, interrupts, lambda text: typer.echo(text, err=True))
     typer.echo(f"{sweep.name}: counting networks, starting workers", err=True)
     with ray_cluster.released():
         try:

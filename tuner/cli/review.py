@@ -329,7 +329,8 @@ def show_top(place: "Storage", ending: "Ending", *, promoted: bool = False) -> N
     from results.terminal import Terminal
 
     if ending.wall_s:
-        print(f"{ending.slots} worker{'s' if ending.slots != 1 else ''}, busy {ending.busy:.0%} of the time\n")
+        workers = f"{ending.slots} worker{'s' if ending.slots != 1 else ''}"
+        print(f"{workers}, training {ending.training:.0%} of the time, {ending.training_after_start:.0%} after the start\n")
     table = leaderboard.read_table(place)
     lines = leaderboard_text.lines(table, terminal=Terminal.of(sys.stdout), n=TOP, argument=spoken(place))
     print("\n".join(lines[:-2] if promoted and lines[-1].startswith("next: ") else lines))
