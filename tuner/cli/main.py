@@ -2,6 +2,7 @@
 
     init validate plan schema    cli/prepare.py
     run resume                   cli/launch.py
+    submit logs                  cli/remote.py
     status stop extend note tag untag hide unhide    cli/attend.py
     leaderboard show compare winners replay          cli/review.py
     promote                      cli/finish.py
@@ -16,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli import attend, finish, launch, prepare, review
+from tuner.cli import attend, finish, launch, prepare, remote, review
 
 # Errors of the file system that another path or other rights mend; a full disk is none.
 USER_MENDS = frozenset({errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.EPERM, errno.EROFS})
@@ -40,6 +41,8 @@ app.command()(prepare.plan)
 app.command()(prepare.schema)
 app.command()(launch.run)
 app.command()(launch.resume)
+app.command()(remote.submit)
+app.command()(remote.logs)
 app.command()(attend.status)
 app.command()(attend.stop)
 app.command()(attend.extend)
