@@ -84,13 +84,13 @@ def remembered(storage: Storage) -> list[Submitted]:
         raise Unreadable(f"{storage.path(JOB)} is damaged ({error}); delete it, `shortlist submit` writes another") from error
 
 
-def expect(storage: Storage, job: str, patience_s: float = PATIENCE_S) -> None:
+def expect(storage: Storage, job: str) -> None:
     """Raise unless this storage is the one in which a job was written down.
 
     Raises:
         UsageError: It is another, or not the same folder on this machine.
     """
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + PATIENCE_S
     while all(known.job != job for known in remembered(storage)):
         if time.monotonic() > deadline:
             raise UsageError(
