@@ -305,6 +305,11 @@ class ResourceOptions(Frozen):
     )
     cpus: Annotated[int, Field(strict=True, ge=1)] = Field(default=1, description="Processor cores, and threads, per trial.")
     workers: Annotated[int, Field(strict=True, ge=1)] | None = Field(default=None, description="Most trials at once; what fits by default.")
+    keep: Literal["survivors", "all", "none"] = Field(
+        default="survivors",
+        description="Checkpoints kept: survivors keeps the newest of each trial that waits, runs or was trained in full, none drops the "
+        "latter, too, all deletes nothing.",
+    )
     checkpoint_epochs: Epochs | None = Field(
         default=None, description="Epochs between checkpoints besides those at rungs; a tenth of max_epochs by default."
     )

@@ -6,6 +6,7 @@
     status stop extend note tag untag hide unhide    cli/attend.py
     leaderboard show compare winners replay          cli/review.py
     promote                      cli/finish.py
+    doctor gc                    cli/operate.py
 
 Only typer is imported on top, here and in the files above: `--help` answers at once.
 """
@@ -17,7 +18,7 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli import attend, finish, launch, prepare, remote, review
+from tuner.cli import attend, finish, launch, operate, prepare, remote, review
 
 # Errors of the file system that another path or other rights mend; a full disk is none.
 USER_MENDS = frozenset({errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.EPERM, errno.EROFS})
@@ -57,6 +58,8 @@ app.command()(review.compare)
 app.command()(review.winners)
 app.command()(review.replay)
 app.command()(finish.promote)
+app.command()(operate.doctor)
+app.command()(operate.gc)
 
 
 @app.callback()
