@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tuner import doctor, machine
+from results.storage import Storage
+from tuner import doctor, machine, storage_probe
 from tuner.cli.main import app
 from tuner.doctor import Check
 from tuner.machine import Machine
@@ -80,23 +81,22 @@ def test_a_node_that_does_not_answer_is_an_error() -> None:
     assert [(check.name, check.state) for check in checks] == [("node 10.0.0.9", "error")]
 
 
-def test_nodes_answer_the_probe_and_leave_nothing_behind(tmp_path: Path) -> None:
-    with doctor.probe(tmp_path) as file:
-        assert machine.look(str(file), None, "n1").sees_storage is None
-        assert machine.answer(file, "n2") is None
-        file.with_name(f"{file.name}.n3").write_text("something else")
-        assert len(doctor.answers(file)) == 2
-        assert "No such file" in str(machine.look(str(tmp_path / "elsewhere"), None, "n1").sees_storage)
-        file.with_name(f"{file.name}.n3").unlink()
-    assert list(tmp_path.iterdir()) == []
+def test_a_machine_answers_what_was_written_to_the_storage(tmp_path: Path) -> None:
+    storage = Storage(tmp_path / "runs")
+    with storage_probe.token(storage) as (name, content):
+        assert machine.look((storage.address, name, content), None, "n1").sees_storage is None
+        assert storage_probe.answered(storage, name, content, "n1")
+        assert machine.look((str(tmp_path / "elsewhere"), name, content), None, "n2").sees_storage is not None
+        assert machine.look(None, str(tmp_path / "nowhere"), "n3").sees_data is not None
+    assert not (tmp_path / "runs").exists()
 
 
 def test_storage_that_cannot_be_written_to_is_an_error(tmp_path: Path) -> None:
-    assert found(list(doctor.storage(tmp_path / "runs"))) == {}
+    assert found(list(doctor.storage(Storage(tmp_path / "runs")))) == {}
     assert not (tmp_path / "runs").exists()
     blocked = tmp_path / "file"
     blocked.write_text("")
-    assert found(list(doctor.storage(blocked / "runs")))["storage"][0] == "error"
+    assert found(list(doctor.storage(Storage(blocked / "runs"))))["storage"][0] == "error"
 
 
 def test_command_says_how_this_machine_is_and_ends_with_1_where_something_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,7 +126,7 @@ def test_gc_frees_what_dead_processes_left_and_not_what_is_being_written(storage
     long_ago = time.time() - 2 * reclaim.FOREVER_S
     for name in (names[0], names[2]):
         os.utime(storage.path(name), (long_ago, long_ago))
-    freed = {leftover.path.name for leftover in reclaim.free(storage)}
+    freed = {Path(leftover.name).name for leftover in reclaim.free(storage)}
     assert {".sweep.json.abcd1234", "20260101.refused"} <= freed
     assert storage.path(".curves.parquet.abcd1234").exists()
 
@@ -140,8 +140,8 @@ def test_gc_frees_decoded_images_that_nobody_opened_for_long(tmp_path: Path) -> 
             (folder / file).write_bytes(bytes(100))
             os.utime(folder / file, (now - days * 86_400, now - days * 86_400))
     found = reclaim.caches(tmp_path, now, 30)
-    assert [(leftover.path.name, leftover.size) for leftover in found] == [("digits-train-1", 200)]
-    reclaim.delete(found)
+    assert [(leftover.name, leftover.size) for leftover in found] == [("digits-train-1", 200)]
+    assert reclaim.free_caches(tmp_path, now, 30) == found
     assert sorted(path.name for path in tmp_path.iterdir()) == ["digits-train-2", "somebody-elses"]
 
 

@@ -4,17 +4,16 @@ Thresholds are where something is known to fail or to become slow, not where mor
 """
 
 import os
-import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
+from results.errors import ResultsError
+from results.redact import redacted
 from results.storage import Storage
+from tuner import storage_probe
 from tuner import token as tokens
 from tuner.errors import UsageError
 from tuner.machine import Machine
@@ -23,8 +22,7 @@ MIN_FREE = 2 * 2**30  # bytes: Ray's logs and spilled objects, decoded images, c
 MIN_SHM = 2**30  # bytes: Ray's object store falls back to files on disk below; a container has 64 MiB unless told
 MIN_FILES = 4096  # a driver of 256 workers has some thousand files and sockets open; many systems start with 1024
 MAX_SKEW_S = 5.0  # times in the journal would be out of order; tokens of clouds fail at minutes
-MAX_SYNC_S = 0.5  # the driver waits for it at each decision
-KIB = 1024
+MAX_WRITE_S = 1.0  # the driver waits for it at each decision
 
 State = Literal["ok", "warning", "error"]
 
@@ -73,28 +71,31 @@ def machine(name: str, seen: Machine, here: Machine | None = None) -> Iterator[C
     )
 
 
-def storage(runs: Path) -> Iterator[Check]:
-    """Yield the checks of the storage folder from here: writable, quick enough, on one clock with us, with room."""
-    folder = runs.absolute()
-    while not folder.exists():  # `run` makes it
-        folder = folder.parent
+def storage(runs: Storage) -> Iterator[Check]:
+    """Yield the checks of the storage of all sweeps from here: writable, quick enough, on one clock with us, with room."""
     try:
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor.") as file:
-            file.write(bytes(KIB))
-            started = time.perf_counter()
-            file.flush()
-            os.fsync(file.fileno())
-            sync_s = time.perf_counter() - started
-            skew_s = os.fstat(file.fileno()).st_mtime - time.time()
-    except OSError as error:
-        remedy = "make it writable for this user, or name another folder with --storage"
-        yield Check("storage", "error", f"{error.filename or folder}: {error.strerror}", remedy)
+        storage_probe.writable(runs)
+        started = time.perf_counter()
+        with storage_probe.token(runs) as (name, _):
+            written_s = time.perf_counter() - started
+            skew_s = runs.path(name).stat().st_mtime - time.time() if runs.mirror is None else None
+    except (UsageError, ResultsError) as error:
+        yield Check("storage", "error", *_split(str(error)))
         return
-    yield Check("storage", "ok", f"{runs.absolute()} can be written to")
-    remedy = "keep sweeps on another file system: each decision of a sweep waits for it"
-    yield _enough("storage speed", f"{1000 * sync_s:,.0f} ms to have a kilobyte on disk", sync_s <= MAX_SYNC_S, remedy)
+    except OSError as error:
+        remedy = "make it writable for this user, or name another one with --storage"
+        yield Check("storage", "error", redacted(f"{error.filename or runs}: {error.strerror or error}"), remedy)
+        return
+    yield Check("storage", "ok", f"{runs} can be written to and read")
+    remedy = "keep sweeps on another storage: each decision of a sweep waits for it"
+    yield _enough("storage speed", f"{1000 * written_s:,.0f} ms to have a small file there for good", written_s <= MAX_WRITE_S, remedy)
+    if skew_s is None:
+        return
     remedy = "have both keep time: timedatectl set-ntp true"
     yield _enough("storage clock", f"{skew_s:+.1f} s against this machine's", abs(skew_s) <= MAX_SKEW_S, remedy)
+    folder = runs.root.absolute()
+    while not folder.exists():  # `run` makes it
+        folder = folder.parent
     free = shutil.disk_usage(folder).free
     yield _enough("storage room", f"{free / 2**30:,.1f} GiB free", free >= MIN_FREE, "make room; shortlist gc says what can go")
 
@@ -158,24 +159,6 @@ def nodes(
         yield Check("authentication", "warning", "whoever reaches the cluster's ports runs code on it", remedy)
     elif met:
         yield Check("authentication", "ok", "every node asks for the token")
-
-
-@contextmanager
-def probe(runs: Path) -> Iterator[Path]:
-    """Have a file in the storage that nodes can answer; it and the answers are gone afterwards."""
-    file = runs.absolute() / f".doctor.{secrets.token_hex(6)}"
-    Storage(file.parent).write_atomic(file.name, secrets.token_hex(6).encode())
-    try:
-        yield file
-    finally:
-        for path in [file, *answers(file)]:
-            path.unlink(missing_ok=True)
-
-
-def answers(file: Path) -> list[Path]:
-    """Return the answers to a probe that hold what it holds."""
-    content = file.read_text()
-    return [path for path in file.parent.iterdir() if path.name.startswith(f"{file.name}.") and path.read_text() == content]
 
 
 def worst(checks: Sequence[Check]) -> State:

@@ -12,9 +12,11 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tuner import provenance
+from tuner import provenance, storage_probe
 
 SHM = Path("/dev/shm")
+
+Probe = tuple[str, str, bytes]  # the storage's address, the name of a file there, its content: see `storage_probe`
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,11 @@ class Machine:
     variables: dict[str, str] = field(default_factory=dict)
 
 
-def look(probe: str | None, data: str | None, node: str) -> Machine:
+def look(probe: Probe | None, data: str | None, node: str) -> Machine:
     """Return what this machine is like.
 
     Args:
-        probe: A file that was written to the storage; its content is read, and answered in a file beside it.
+        probe: What was written to the storage, to be read and answered there; None where there is none.
         data: Folder of the data set; None where it needs none.
         node: Tells the answers of several machines apart.
     """
@@ -77,20 +79,10 @@ def look(probe: str | None, data: str | None, node: str) -> Machine:
         shm=_free(SHM) if SHM.is_dir() else None,
         files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         clock=clock,
-        sees_storage=None if probe is None else answer(Path(probe), node),
+        sees_storage=None if probe is None else storage_probe.answer(*probe, node),
         sees_data=None if data is None else _readable(Path(data)),
         variables={name: os.environ[name] for name in ("RAY_AUTH_MODE",) if name in os.environ},
     )
-
-
-def answer(probe: Path, node: str) -> str | None:
-    """Answer a file that another machine has written to the storage; return what went wrong, None where nothing did."""
-    try:
-        content = probe.read_text()
-        probe.with_name(f"{probe.name}.{node}").write_text(content)
-    except OSError as error:
-        return f"{error.filename or probe}: {error.strerror}"
-    return None
 
 
 def _readable(folder: Path) -> str | None:

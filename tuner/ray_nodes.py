@@ -5,30 +5,39 @@ from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tuner import machine
-from tuner.machine import Machine
+from tuner.machine import Machine, Probe
 
 PATIENCE_S = 90.0  # a new process that imports torch takes some seconds; on a busy node, more
 
 
-def look(probe: str | None, data: str | None) -> dict[str, Machine | str]:
-    """Return address -> what the node there is like, or why it did not say. Ray must be connected. Arguments as in `machine.look`."""
+def look(probe: Probe | None, data: str | None) -> dict[str, tuple[str, Machine | str]]:
+    """Return address -> the name of the node in answers to the probe, and what it is like, or why it did not say.
+
+    Ray must be connected. Arguments as in `machine.look`.
+    """
     visit = ray.remote(num_cpus=0, max_retries=0)(machine.look)
     alive = [node for node in ray.nodes() if node["Alive"]]
     visits = {
-        node["NodeManagerAddress"] + ("" if len(alive) < 2 else f" {node['NodeID'][:6]}"): visit.options(
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        ).remote(probe, data, node["NodeID"][:12])
+        node["NodeID"]: visit.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
+            probe, data, node["NodeID"]
+        )
+        for node in alive
+    }
+    addresses = [node["NodeManagerAddress"] for node in alive]
+    names = {
+        node["NodeID"]: address if addresses.count(address := node["NodeManagerAddress"]) == 1 else f"{address} {node['NodeID'][:6]}"
         for node in alive
     }
     ray.wait(list(visits.values()), num_returns=len(visits), timeout=PATIENCE_S)
-    found: dict[str, Machine | str] = {}
-    for address, visited in visits.items():
+    found: dict[str, tuple[str, Machine | str]] = {}
+    for node, visited in visits.items():
         try:
-            found[address] = ray.get(visited, timeout=0)
+            said = ray.get(visited, timeout=0)
         except GetTimeoutError:
-            found[address] = f"no answer within {PATIENCE_S:.0f} s"
+            said = f"no answer within {PATIENCE_S:.0f} s"
         except RayError as error:
-            found[address] = str(error).strip().splitlines()[-1]
+            said = str(error).strip().splitlines()[-1]
+        found[names[node]] = node, said
     return found
 
 

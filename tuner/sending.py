@@ -76,7 +76,7 @@ def send(parcel: Parcel, storage: Storage, address: str, author: str) -> Sent:
     if (holder := lock.holder(storage)) is not None:
         raise UsageError(
             f"process {holder.pid} on {holder.host} runs {parcel.name} since {holder.since}, and is no job of {server.url}; "
-            f"stop it with: shortlist stop {storage.root}"
+            f"stop it with: shortlist stop {storage}"
         )
     if last is not None and last.state == "succeeded" and History.of(journal.read(storage)).finished:
         return Sent(_of(storage, last.job, server.url, author), last.state, new=False, open=server.open)
@@ -101,7 +101,7 @@ def latest(storage: Storage) -> Submitted:
     """
     jobs = submit.remembered(storage)
     if not jobs:
-        raise UsageError(f"{storage.root} was never submitted; it is run here: shortlist status {storage.root}")
+        raise UsageError(f"{storage} was never submitted; it is run here: shortlist status {storage}")
     return jobs[-1]
 
 
@@ -114,7 +114,7 @@ def withdraw(storage: Storage) -> str:
     """
     job = latest(storage)
     if not JobServer(job.address).stop(job.job):
-        raise UsageError(f"job {job.job} has ended, there is nothing to stop; see: shortlist logs {storage.root}")
+        raise UsageError(f"job {job.job} has ended, there is nothing to stop; see: shortlist logs {storage}")
     return f"stopped job {job.job}"
 
 

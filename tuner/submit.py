@@ -45,7 +45,7 @@ class Submitted:
 
 def identity(name: str, sweep_hash: str, storage: Storage) -> str:
     """Return the id of the job that a sweep is sent as first, of letters, digits and `._-`."""
-    kept = hashlib.sha256(f"{storage.root}\n{sweep_hash}".encode()).hexdigest()[:8]
+    kept = hashlib.sha256(f"{storage.address}\n{sweep_hash}".encode()).hexdigest()[:8]
     return f"shortlist-{name}-{kept}"
 
 
@@ -77,11 +77,11 @@ def remembered(storage: Storage) -> list[Submitted]:
         Unreadable: The file is damaged.
     """
     try:
-        return [Submitted(**job) for job in json.loads(storage.read(JOB))["jobs"]]
+        return [Submitted(**job) for job in json.loads(storage.read_now(JOB))["jobs"]]
     except FileNotFoundError:
         return []
     except (ValueError, KeyError, TypeError) as error:
-        raise Unreadable(f"{storage.path(JOB)} is damaged ({error}); delete it, `shortlist submit` writes another") from error
+        raise Unreadable(f"{storage}/{JOB} is damaged ({error}); delete it, `shortlist submit` writes another") from error
 
 
 def expect(storage: Storage, job: str) -> None:
@@ -94,7 +94,7 @@ def expect(storage: Storage, job: str) -> None:
     while all(known.job != job for known in remembered(storage)):
         if time.monotonic() > deadline:
             raise UsageError(
-                f"{storage.root} on this machine does not hold what `shortlist submit` wrote there for {job}: it is not the same folder; "
+                f"{storage} on this machine does not hold what `shortlist submit` wrote there for {job}: it is not the same folder; "
                 "name a --storage that the cluster's nodes and the machine that submits see under the same path"
             )
         time.sleep(0.5)

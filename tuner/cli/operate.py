@@ -78,18 +78,18 @@ def gc(
                     raise
                 typer.echo(f"left alone: {busy}", err=True)
                 continue
-            rows += _rows(place.root.name, found)
+            rows += _rows(str(place), found)
     if caches is not None:
         from trainable.data.locations import cache_root
 
-        found = reclaim.caches(cache_root(), time.time(), caches)
-        rows += _rows("(cache)", found if dry_run else reclaim.delete(found))
+        clear = reclaim.caches if dry_run else reclaim.free_caches
+        rows += _rows(str(cache_root()), clear(cache_root(), time.time(), caches))
     total = sum(int(str(row["bytes"])) for row in rows)
     if output is Format.json:
         print(json.dumps({"freed": not dry_run, "bytes": total, "leftovers": rows}, indent=2))
         return
     for row in rows:
-        print(f"{_megabytes(int(str(row['bytes']))):>10}  {row['path']}  {row['reason']}")
+        print(f"{_megabytes(int(str(row['bytes']))):>10}  {row['place']}/{row['name']}  {row['reason']}")
     print(f"{_megabytes(total)} {'could be freed' if dry_run else 'freed'}" + ("; free it with: shortlist gc" if dry_run and rows else ""))
 
 
@@ -97,15 +97,17 @@ def _checks(file: Path | None, runs: Path, address: str) -> "list[Check]":
     """Look at this machine, at its storage and tokens, at the sweep's data, at a cluster's nodes."""
     import time
 
+    from results.storage import Storage
     from search_spaces.load import load
     from tuner import doctor as examination
-    from tuner import machine, ray_cluster
+    from tuner import machine, ray_cluster, storage_probe
     from tuner.doctor import Check
 
     sweep = load(file, ()) if file is not None else None
     data = sweep.data.path if sweep is not None else None
+    place = Storage(runs)
     here = machine.look(None, data, "here")
-    checks = [*examination.machine("", here), *examination.storage(runs), *examination.own_token()]
+    checks = [*examination.machine("", here), *examination.storage(place), *examination.own_token()]
     if sweep is not None:
         checks.append(_data_check(sweep.data, here.sees_data))
     if address == "local":
@@ -114,17 +116,16 @@ def _checks(file: Path | None, runs: Path, address: str) -> "list[Check]":
         ray_cluster.connect(address, num_cpus=0)
         from tuner import ray_nodes
 
-        writable = all(check.state != "error" for check in checks if check.name == "storage")
-        if not writable:
-            asked_at = time.time()
-            found, answers = ray_nodes.look(None, data), None
+        asked_at = time.time()
+        if all(check.state != "error" for check in checks if check.name == "storage"):
+            with storage_probe.token(place) as (name, content):
+                visited = ray_nodes.look((place.address, name, content), data)
+                answers = sum(storage_probe.answered(place, name, content, node) for node, _ in visited.values())
         else:
-            with examination.probe(runs) as probe:
-                asked_at = time.time()
-                found = ray_nodes.look(str(probe), data)
-                answers = len(examination.answers(probe))
+            visited, answers = ray_nodes.look(None, data), None
         lent = ray_nodes.num_gpus()
-    checks.append(Check("cluster", "ok", f"{address}: {len(found)} nodes"))
+    checks.append(Check("cluster", "ok", f"{address}: {len(visited)} nodes"))
+    found = {name: seen for name, (_, seen) in visited.items()}
     told = examination.nodes(found, here, asked_at=asked_at, answered_at=time.time(), answers=answers, num_gpus=lent)
     return [*checks, *told]
 
@@ -143,8 +144,8 @@ def _data_check(data: "DataConfig", missing: str | None) -> "Check":
     return Check("data", "ok", f"{data.name}: {train:,} images to train on, {validation:,} held out")
 
 
-def _rows(sweep: str, found: "list[Leftover]") -> list[dict[str, object]]:
-    return [{"sweep": sweep, "path": str(one.path), "bytes": one.size, "reason": one.reason} for one in found]
+def _rows(place: str, found: "list[Leftover]") -> list[dict[str, object]]:
+    return [{"place": place, "name": one.name, "bytes": one.size, "reason": one.reason} for one in found]
 
 
 def _megabytes(size: int) -> str:

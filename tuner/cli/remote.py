@@ -60,15 +60,23 @@ def submit(
     loaded, code = shipping.packed(load(file, overrides or ()), file.parent)
     if loaded.final is not None:
         shipping.refuse_strangers(code)
-    place = Storage(storage.expanduser().absolute() / loaded.name)
+    place = Storage(storage / loaded.name)
     if place.exists("sweep.json") and (earlier := stored(place).hash()) != loaded.hash():
         raise UsageError(
-            f"another sweep named {loaded.name} lies in {place.root} (hash {earlier}, this file has {loaded.hash()}); "
+            f"another sweep named {loaded.name} lies in {place} (hash {earlier}, this file has {loaded.hash()}); "
             f"give this one another name, e.g. -s name={loaded.name}-2"
         )
     # What is relative to this folder here would be relative to another one there.
     changes = [*(overrides or ()), *([f"data.path={loaded.data.path}"] if loaded.data.path is not None else [])]
-    arguments = ["run", FILE, "--address", "auto", "--storage", str(place.root.parent), *(part for one in changes for part in ("-s", one))]
+    arguments = [
+        "run",
+        FILE,
+        "--address",
+        "auto",
+        "--storage",
+        place.address.rpartition("/")[0],
+        *(part for one in changes for part in ("-s", one)),
+    ]
     _send(Parcel(loaded.name, loaded.hash(), file, code, arguments), place, address, follow=follow, output=output)
 
 
@@ -100,13 +108,11 @@ def logs(
 
 def send_stored(place: "Storage", address: str, *, workers: int | None = None, follow: bool = False, output: Format = Format.table) -> None:
     """Send a stored sweep, to be gone on with."""
-    from results.storage import Storage
     from tuner.sending import Parcel
     from tuner.session import stored
 
     loaded = stored(place)
-    place = Storage(place.root.absolute())
-    arguments = ["resume", str(place.root), "--address", "auto", *(["--workers", str(workers)] if workers else [])]
+    arguments = ["resume", place.address, "--address", "auto", *(["--workers", str(workers)] if workers else [])]
     _send(Parcel(loaded.name, loaded.hash(), None, {}, arguments), place, address, follow=follow, output=output)
 
 
@@ -119,14 +125,12 @@ def _send(parcel: "Parcel", place: "Storage", address: str, *, follow: bool, out
 
     sent = sending.send(parcel, place, address, author())
     job = sent.submitted
-    folder = shlex.quote(str(place.root))
+    folder = shlex.quote(str(place))
     if sent.open:
         warning = f"warning: {job.address} takes jobs from anyone who reaches it; start its Ray with RAY_AUTH_MODE=token"
         typer.secho(warning, err=True, fg="yellow")
     if output is Format.json:
-        print(
-            json.dumps({"job": job.job, "address": job.address, "state": sent.state, "new": sent.new, "sweep": str(place.root)}, indent=2)
-        )
+        print(json.dumps({"job": job.job, "address": job.address, "state": sent.state, "new": sent.new, "sweep": str(place)}, indent=2))
     elif sent.state == "succeeded":
         print(f"{parcel.name} has ended, as job {job.job}: nothing was sent")
         print(f"to add to it: shortlist extend {folder} --trials +10, then shortlist resume {folder}")
