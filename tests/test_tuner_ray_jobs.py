@@ -141,6 +141,16 @@ def test_a_cluster_that_cannot_be_reached_is_told_with_the_remedy(head: Head, tm
     assert not (head.runs / "refused").exists()
 
 
+def test_doctor_asks_every_node(head: Head) -> None:
+    said = json.loads(head.said("doctor", "search_spaces/digits.yaml", "--address", head.gcs, "-o", "json"))
+    checks = {check["name"]: check["state"] for check in said["checks"]}
+    node = f"node {head.gcs.rpartition(':')[0]}"
+    assert {checks[f"{node} {what}"] for what in ("versions", "clock", "storage", "data")} == {"ok"}
+    assert checks["authentication"] == "ok"
+    assert "storage of all nodes" not in checks
+    assert list(head.runs.glob(".probe*")) == []
+
+
 def test_a_driver_on_this_machine_needs_the_token_too(head: Head, tmp_path: Path) -> None:
     other = tmp_path / "token"
     other.touch(0o600)

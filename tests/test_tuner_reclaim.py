@@ -4,6 +4,7 @@ import os
 import time
 from pathlib import Path
 
+import object_stores
 import pytest
 from sweeps import START, flat_cost, make_sweep, report
 from typer.testing import CliRunner
@@ -31,6 +32,11 @@ def storage(tmp_path: Path) -> Storage:
 def sweep_with_leftovers(root: Path, keep: Keep = "survivors") -> Storage:
     """A sweep that has ended, its driver killed before it tidied anything."""
     storage = Storage(root)
+    drive(storage, keep)
+    return storage
+
+
+def drive(storage: Storage, keep: Keep) -> None:
     sweep = make_sweep(trials=4, scheduler={"none": {"max_epochs": 9}}, resources={"keep": keep})
     with hold(sweep, storage, source=None, cost=flat_cost) as session:
         session.start(1)
@@ -48,7 +54,9 @@ def sweep_with_leftovers(root: Path, keep: Keep = "survivors") -> Storage:
     final = storage.path("finals/best/trials/t00001/checkpoints/000009")
     final.mkdir(parents=True)
     (final / "model.safetensors").write_bytes(bytes(10))
-    return storage
+    if storage.mirror is not None:
+        for name in ("trials", "finals"):
+            storage.mirror.publish(name)
 
 
 def kept(storage: Storage) -> set[str]:
@@ -153,3 +161,16 @@ def test_gc_never_follows_a_link_out_of_the_sweep(storage: Storage, tmp_path: Pa
     reclaim.free(storage)
     assert not storage.path("trials/t00002/checkpoints/000003").is_symlink()
     assert (precious / "thesis.tex").exists()
+
+
+@pytest.mark.slow
+def test_gc_frees_the_same_on_an_object_store(tmp_path: Path) -> None:
+    with object_stores.server():
+        storage = Storage.at("s3://sweeps/runs/test")
+        drive(storage, "survivors")
+        assert storage.mirror is not None
+        would = reclaim.look(storage)
+        assert reclaim.free(storage) == would
+        assert sum(leftover.size for leftover in would) == 2 * 1000 + 2 * 3000
+        assert {name.rpartition("/")[0] for name in storage.mirror.files("trials")} == {WAITS, COMPLETED}
+        assert storage.mirror.files("finals") == [f"{FINAL}/model.safetensors"]
