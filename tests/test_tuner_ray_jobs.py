@@ -160,6 +160,32 @@ def test_a_driver_on_this_machine_needs_the_token_too(head: Head, tmp_path: Path
     assert "does not accept the token" in done.stderr
 
 
+def test_a_private_ray_asks_for_its_owners_token_and_shuts_others_out_of_its_folder(tmp_path: Path) -> None:
+    program = """
+import os
+from pathlib import Path
+from tuner import ray_cluster
+ray_cluster.connect("local", num_cpus=1)
+import ray
+session = Path(ray._private.worker._global_node.get_session_dir_path())
+print(os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN_PATH"], session, ray._private.worker._global_node.gcs_address, flush=True)
+os.environ["RAY_AUTH_TOKEN_PATH"] = os.environ["OTHER"]
+import subprocess, sys
+stranger = "from tuner import ray_cluster; import sys; ray_cluster.connect(sys.argv[1], num_cpus=1)"
+done = subprocess.run([sys.executable, "-c", stranger, ray._private.worker._global_node.gcs_address], capture_output=True, text=True)
+print(done.stderr.splitlines()[-1])
+"""
+    other = token.ensure(tmp_path / "other")
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": str(tmp_path / "config"), "OTHER": str(other)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    mode, file, session, _ = first.split()
+    assert (mode, file) == ("token", str(tmp_path / "config" / "shortlist" / "ray_token"))
+    assert Path(session).parents[1].stat().st_mode & 0o777 == 0o700
+    assert "does not accept the token" in second
+
+
 def _reports(storage: Storage) -> int:
     return sum(isinstance(event, Reported) for event in journal.read(storage))
 

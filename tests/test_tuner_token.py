@@ -1,5 +1,6 @@
 """Tokens: made once, whole, for their owner alone; refused where others may read them; sent where there is one."""
 
+import os
 import stat
 import threading
 from pathlib import Path
@@ -120,3 +121,21 @@ def test_nobody_sends_a_token_where_there_is_none_or_it_is_switched_off(file: Pa
 def test_a_token_that_is_not_there_is_told_before_ray_crashes_over_it(environment: dict[str, str], message: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=message):
         token.for_cluster({"HOME": str(tmp_path), **environment})
+
+
+def test_private_folder_is_its_owners_alone_whoever_was_there_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(token, "LONGEST", 1000)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    first = token.private_folder()
+    assert first == token.private_folder() == tmp_path / f"shortlist-{os.getuid()}"
+    assert stat.S_IMODE(first.stat().st_mode) == 0o700
+    first.chmod(0o777)
+    other = token.private_folder()
+    assert other != first
+    assert stat.S_IMODE(other.stat().st_mode) == 0o700
+    other.rmdir()
+    first.rmdir()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    first.symlink_to(elsewhere)
+    assert token.private_folder() not in (first, elsewhere)

@@ -61,7 +61,9 @@ def connect(address: str, *, num_cpus: int, token: Path | None = None) -> None:
                 f"--address is {address}, a dashboard's port, must be that of the cluster itself, such as 10.0.0.1:6379; {remedy}"
             )
         _show_token(address)
-    options: dict[str, Any] = {"num_cpus": num_cpus, "include_dashboard": False} if address == "local" else {}
+    options: dict[str, Any] = {}
+    if address == "local":
+        options = {"num_cpus": num_cpus, "include_dashboard": False, "_temp_dir": str(tokens.private_folder() / "ray")}
     try:
         ray.init(address=address, log_to_driver=False, configure_logging=True, logging_level=logging.ERROR, **options)
     except ray.exceptions.AuthenticationError as error:
@@ -69,7 +71,8 @@ def connect(address: str, *, num_cpus: int, token: Path | None = None) -> None:
     except (ConnectionError, RuntimeError, TimeoutError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         if address == "local":
-            raise ClusterUnreachable(f"Ray could not be started on this machine: {reason}; see /tmp/ray/session_latest/logs") from error
+            logs = tokens.private_folder() / "ray" / "session_latest" / "logs"
+            raise ClusterUnreachable(f"Ray could not be started on this machine: {reason}; see {logs}") from error
         remedy = f"start one with `ray start --head`, or leave out --address; if it asks for a token, {TOKEN_REMEDY}"
         raise ClusterUnreachable(f"no Ray cluster answers at {address}: {reason}; {remedy}") from error
 

@@ -18,6 +18,8 @@ from tuner.errors import UsageError
 NAME = "ray_token"
 SHORTEST = 32  # characters of a token of ours; a cluster's is as its owner made it
 
+LONGEST = 20  # characters: names of sockets have 107 at most, Ray adds some 65 and we `/shortlist-1000/ray`
+
 MODE, VALUE, FILE = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"  # as Ray reads them
 
 
@@ -98,6 +100,24 @@ def check(path: Path, *, shortest: int = 1) -> None:
     if len(content) < shortest or content.split() != [content]:
         remedy = "delete it, the next command makes a new one" if path.name == NAME else "copy the cluster's token there"
         raise UsageError(f"token file {path}: {len(content)} characters, must be a token of {shortest} or more without blanks; {remedy}")
+
+
+def private_folder() -> Path:
+    """Return the folder for the sockets and logs of private instances, which only this user can enter.
+
+    Ray opens the folder that it is given, and all that it keeps there, to every user of the machine, sockets that ask for no token among
+    it: give it one below this.
+    """
+    base = Path(tempfile.gettempdir())
+    if len(str(base)) > LONGEST:
+        base = Path("/tmp")
+    path = base / f"shortlist-{os.getuid()}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    about = path.lstat()
+    if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o077:  # somebody was there first
+        path = Path(tempfile.mkdtemp(prefix="shortlist-", dir=base))
+        atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
 
 
 def for_private(path: Path, environment: MutableMapping[str, str] = os.environ) -> None:

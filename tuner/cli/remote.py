@@ -31,6 +31,7 @@ def submit(
     overrides: Overrides = None,
     storage: Runs = Path("runs"),
     address: Cluster = "auto",
+    smoke: Annotated[bool, typer.Option("--smoke", help="Try it there at toy size first, as NAME-smoke.")] = False,
     follow: Follow = False,
     output: Output = Format.table,
 ) -> None:
@@ -42,10 +43,12 @@ def submit(
     if not sweep.endswith((".yaml", ".yml")) or not Path(sweep).is_file():
         from results.storage import find_sweep
 
-        if overrides:
+        if overrides or smoke:
             from tuner.errors import UsageError
 
-            raise UsageError(f"-s changes a sweep file, and {sweep} is a stored sweep, or no file; name the file, or leave out -s")
+            raise UsageError(
+                f"-s and --smoke change a sweep file, and {sweep} is a stored sweep, or no file; name the file, or leave them out"
+            )
         send_stored(find_sweep(sweep, storage), address, follow=follow, output=output)
         return
     from results.storage import Storage
@@ -54,10 +57,12 @@ def submit(
     from tuner.errors import UsageError
     from tuner.sending import Parcel
     from tuner.session import stored
+    from tuner.smoke import small
     from tuner.submit import FILE
 
     file = Path(sweep)
-    loaded, code = shipping.packed(load(file, overrides or ()), file.parent)
+    read = load(file, overrides or ())
+    loaded, code = shipping.packed(small(read) if smoke else read, file.parent)
     if loaded.final is not None:
         shipping.refuse_strangers(code)
     place = Storage(storage / loaded.name)
@@ -77,6 +82,7 @@ def submit(
         place.address.rpartition("/")[0],
         *(part for one in changes for part in ("-s", one)),
     ]
+    arguments += ["--smoke"] if smoke else []
     _send(Parcel(loaded.name, loaded.hash(), file, code, arguments), place, address, follow=follow, output=output)
 
 
