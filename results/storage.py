@@ -13,8 +13,8 @@ from typing import Self
 from results import mirror, places
 from results.errors import NotASweep
 
-# What a sweep's folder holds from its first minute (or keeps when only the table was copied elsewhere).
-MARKS = ("journal", "sweep.json", "leaderboard.parquet")
+# What a sweep's folder holds from its first minute (or keeps when only the table was copied elsewhere, or before its job begins).
+MARKS = ("journal", "sweep.json", "leaderboard.parquet", "job.json")
 
 # Folder of what people have asked for and the driver has not obeyed yet, a file each.
 REQUESTS = "requests"

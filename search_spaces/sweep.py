@@ -263,6 +263,11 @@ class ResourceOptions(Frozen):
         description="A worker that reports no epoch for so long is ended and its trial tried again: seconds, or text such as 30m; by "
         "default half an hour, or twenty times the longest epoch of the sweep where that is more.",
     )
+    keep: Literal["survivors", "all", "none"] = Field(
+        default="survivors",
+        description="Checkpoints kept: survivors keeps the newest of each trial that waits, runs or was trained in full, none drops the "
+        "latter, too, all deletes nothing.",
+    )
     checkpoint_epochs: Epochs | None = Field(
         default=None, description="Epochs between checkpoints besides those at rungs; a tenth of max_epochs by default."
     )

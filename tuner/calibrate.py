@@ -50,7 +50,7 @@ def measured(
     resources = sweep.resources
     num_train, num_val = num_images(sweep.data)
     num_cpus = max(slots.local_cores(), (resources.workers or 1) * resources.cpus)
-    ray_cluster.connect(address, num_cpus=num_cpus, token=Path.home() / ".config" / "shortlist" / "ray_token")
+    ray_cluster.connect(address, num_cpus=num_cpus)
     from trainable.throughput import Throughput
     from tuner.ray_calibrate import Gauges
 

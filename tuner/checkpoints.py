@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from results.history import TrialRecord
 from results.mirror import Mirror
 from results.storage import Storage
 
 LAST = "meta.json"  # of a checkpoint on an object store: where it is, the rest is
+
+Keep = Literal["survivors", "all", "none"]
 
 # A trial in one of these states will never go on: nothing of it needs to be kept.
 _OVER = frozenset({"stopped", "diverged", "out_of_memory", "failed"})
@@ -38,24 +41,29 @@ def accept(storage: Storage, name: str | None) -> str | None:
     return accepted
 
 
-def tidy(storage: Storage, record: TrialRecord) -> None:
+def over(record: TrialRecord, keep: Keep) -> bool:
+    """Return whether nothing of a trial is kept under a sweep's `resources.keep`: it will never go on."""
+    return keep != "all" and (record.status in _OVER or (keep == "none" and record.status == "completed"))
+
+
+def tidy(storage: Storage, record: TrialRecord, keep: Keep = "survivors") -> None:
     """Delete the checkpoints of one trial that nothing will start from any more.
 
     Kept is the newest one that the journal knows, for a trial that waits, runs or was trained in full. A folder that the journal
     does not know (the driver was killed before it heard of it) goes with the next one that it does.
     """
-    over = record.status in _OVER
-    if record.checkpoint is None and not over:
+    gone = over(record, keep)
+    if keep == "all" or (record.checkpoint is None and not gone):
         return
     place = f"trials/{record.trial}/checkpoints"
-    keep = None if over or record.checkpoint is None else storage.path(record.checkpoint).name
+    newest = None if gone or record.checkpoint is None else storage.path(record.checkpoint).name
     if storage.mirror is not None:
-        if over or (record.last is not None and record.last.checkpoint is not None):
-            storage.mirror.later(partial(_tidy_objects, storage.mirror, place, keep))
+        if gone or (record.last is not None and record.last.checkpoint is not None):
+            storage.mirror.later(partial(_tidy_objects, storage.mirror, place, newest))
         return
     folder = storage.path(place)
     for checkpoint in folder.iterdir() if folder.is_dir() else ():
-        if not _needed(checkpoint.name, keep):
+        if not _needed(checkpoint.name, newest):
             shutil.rmtree(checkpoint, ignore_errors=True)
 
 

@@ -1,8 +1,9 @@
-"""Which software made a number: commit, versions, machine. No secrets, no environment variables, nothing of the user's.
+"""Which software made a number: commit, versions, machine. No secrets, nothing of the user's or of the environment but our own commit.
 
 Neither torch nor ray is imported: versions come from the installed packages' metadata.
 """
 
+import os
 import platform
 import subprocess
 import time
@@ -40,14 +41,15 @@ def versions() -> dict[str, str]:
 def commit(folder: Path = Path(__file__).parent) -> str | None:
     """Return the commit of this software, with `+changes` where files differ from it; None where it is unknown.
 
-    Unknown it is when the software was installed without its repository, or where there is no git.
+    Unknown it is when the software was installed without its repository, or where there is no git. A job of a cluster, whose software
+    travelled with it, is told by `SHORTLIST_COMMIT`.
 
     Args:
         folder: A folder of the checkout.
     """
     top = _git(folder, "rev-parse", "--show-toplevel")
     if top is None or not _tracked(folder):
-        return None
+        return os.environ.get("SHORTLIST_COMMIT")
     head = _git(folder, "rev-parse", "HEAD")
     if head is None:
         return None

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import secrets
 import socket
 import sys
 from collections.abc import Collection, Iterator
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tuner import token as tokens
 from tuner.errors import ClusterUnreachable, SweepFailed, UsageError
 
 logger = logging.getLogger(__name__)
@@ -31,41 +31,56 @@ TUNE_SETTINGS = {
 START_TIMED_OUT = "timed out during startup"  # Ray's words
 KNOCK_S = 5.0  # a head node on the same continent answers a thousand times faster
 
+# What to do where a cluster asks for a token that we do not have.
+TOKEN_REMEDY = f"set {tokens.FILE} to a file that holds the cluster's token, mode 0600, and {tokens.MODE}=token"
 
-def connect(address: str, *, num_cpus: int, token: Path) -> None:
+
+def connect(address: str, *, num_cpus: int, token: Path | None = None) -> None:
     """Connect to Ray unless this process is connected already; `released` lets go of it.
 
     Args:
         address: `local` for a private instance that ends with this process, `auto` or `host:port` for a running cluster.
         num_cpus: Cores of a private instance.
-        token: File that holds a private instance's token; made, readable by its owner alone, where it is missing. For a
-            cluster RAY_AUTH_TOKEN_PATH and RAY_AUTH_MODE decide, as everywhere in Ray.
+        token: File that holds a private instance's token, see `tuner.token`; the user's own by default. For a cluster
+            RAY_AUTH_TOKEN_PATH and RAY_AUTH_MODE decide, as everywhere in Ray.
 
     Raises:
-        UsageError: The address is none.
-        ClusterUnreachable: Nothing answers there.
+        UsageError: The address is none, or a token file must not be used.
+        ClusterUnreachable: Nothing answers there, or it does not accept the token.
         SweepFailed: A private instance does not start.
     """
     os.environ.update(TUNE_SETTINGS)
     if address == "local":
-        _write_token(token)
-        os.environ["RAY_AUTH_MODE"] = "token"
-        os.environ["RAY_AUTH_TOKEN_PATH"] = str(token)
+        tokens.for_private(tokens.own() if token is None else tokens.ensure(token))
+    else:
+        tokens.for_cluster()
     import ray
 
     if ray.is_initialized():
         return
     if address not in ("local", "auto"):
-        _knock(address)
-    options: dict[str, Any] = {"num_cpus": num_cpus, "include_dashboard": False} if address == "local" else {}
+        knock(address)
+        if is_dashboard(address):
+            remedy = f"for a job: shortlist submit --address http://{address}"
+            raise UsageError(
+                f"--address is {address}, a dashboard's port, must be that of the cluster itself, such as 10.0.0.1:6379; {remedy}"
+            )
+        _show_token(address)
+    options: dict[str, Any] = {}
+    if address == "local":
+        options = {"num_cpus": num_cpus, "include_dashboard": False, "_temp_dir": str(tokens.private_folder() / "ray")}
     try:
         _init(ray, address, options)
+    except ray.exceptions.AuthenticationError as error:
+        raise ClusterUnreachable(refused(address)) from error
     except Exception as error:  # what takes Ray too long to start is a plain Exception
         reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
         if address == "local":
-            remedy = "try again when the machine is less busy; its logs lie in /tmp/ray/session_latest/logs"
-            raise SweepFailed(f"Ray could not be started on this machine: {reason}; {remedy}") from error
-        remedy = "start one with `ray start --head` or leave out --address"
+            logs = tokens.private_folder() / "ray" / "session_latest" / "logs"
+            raise SweepFailed(
+                f"Ray could not be started on this machine: {reason}; try again when the machine is less busy; its logs lie in {logs}"
+            ) from error
+        remedy = f"start one with `ray start --head`, or leave out --address; if it asks for a token, {TOKEN_REMEDY}"
         raise ClusterUnreachable(f"no Ray cluster answers at {address}: {reason}; {remedy}") from error
 
 
@@ -123,25 +138,52 @@ def _leaving() -> Collection[str]:
     return frozenset(state.get_draining_nodes())
 
 
-def _knock(address: str) -> None:
-    """Raise unless something listens at the address: Ray itself would go on trying for many minutes."""
+def knock(address: str) -> None:
+    """Raise unless something listens at `host:port`: Ray itself would go on trying for many minutes.
+
+    Raises:
+        UsageError: The address is none.
+        ClusterUnreachable: Nothing listens there.
+    """
     host, colon, port = address.rpartition(":")
-    if not colon or not host or not port.isdecimal():
+    if not colon or not host or not port.isdecimal() or "/" in host or int(port) > 65535:
         raise UsageError(f"--address is {address}, must be local, auto or host:port, such as 10.0.0.1:6379")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise ClusterUnreachable(
-            f"no Ray cluster answers at {address}: {error.strerror or error}; start one with `ray start --head`, or leave out --address"
+            f"no Ray cluster answers at {address}: {reason}; start one with `ray start --head`, or leave out --address"
         ) from error
 
 
-def _write_token(path: Path) -> None:
-    """Make the token file unless it is there; whoever holds a token may run code, so only its owner may read it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def is_dashboard(address: str) -> bool:
+    """Return whether what listens at `host:port` speaks HTTP/1, as Ray's dashboard does and the cluster's own port does not."""
+    host, _, port = address.rpartition(":")
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(32))
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S) as connection:
+            connection.sendall(f"GET /api/version HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+            return connection.recv(7) == b"HTTP/1."
+    except OSError:
+        return False
+
+
+def refused(address: str) -> str:
+    """Return what to say where a cluster does not accept the token, or the lack of one."""
+    if os.environ.get(tokens.MODE) != "token":
+        return f"the Ray cluster at {address} asks for a token, and there is none here; {TOKEN_REMEDY}"
+    source = tokens.VALUE if os.environ.get(tokens.VALUE) else os.environ.get(tokens.FILE) or "~/.ray/auth_token"
+    return f"the Ray cluster at {address} does not accept the token of {source}; {TOKEN_REMEDY}"
+
+
+def _show_token(address: str) -> None:
+    """Raise ClusterUnreachable unless the cluster accepts our token: `ray.init` would try for 20 s and then name no reason."""
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]  # compiled; it has no public name
+    from ray.exceptions import AuthenticationError, RayError
+
+    try:
+        GcsClient(address=address)
+    except AuthenticationError as error:
+        raise ClusterUnreachable(refused(address)) from error
+    except (RayError, RuntimeError) as error:
+        raise ClusterUnreachable(f"no Ray cluster answers at {address}, though something listens there: {error}") from error

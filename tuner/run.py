@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, Protocol
 
 from results.events import Extended, Reported
@@ -285,5 +284,5 @@ def failure(history: History) -> str | None:
 def _connect(resources: ResourceOptions, workplace: Workplace) -> None:
     """Connect to Ray; a private instance gets the cores of this machine, or as many as the asked-for workers need."""
     num_cpus = max(slots.local_cores(), (resources.workers or 1) * resources.cpus)
-    ray_cluster.connect(workplace.address, num_cpus=num_cpus, token=Path.home() / ".config" / "shortlist" / "ray_token")
+    ray_cluster.connect(workplace.address, num_cpus=num_cpus)
     workplace.interrupts.install()  # Ray has taken SIGTERM for itself

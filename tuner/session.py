@@ -72,7 +72,7 @@ class Session:
 
     def after_report(self, trial: str) -> None:
         """Delete what the report of a trial made useless, and refresh the derived files where it is time."""
-        checkpoints.tidy(self.storage, self.search.history.trials[trial])
+        checkpoints.tidy(self.storage, self.search.history.trials[trial], self.sweep.resources.keep)
         self.refresher.maybe()
 
     def look_up(self, now: float, left_s: tuple[float, float] | None = None) -> None:
@@ -105,7 +105,7 @@ class Session:
                     stop = asked
                 case StopRequested(trials=trials):
                     for trial in trials:
-                        checkpoints.tidy(self.storage, self.search.history.trials[trial])
+                        checkpoints.tidy(self.storage, self.search.history.trials[trial], self.sweep.resources.keep)
 
         if requests.obey_waiting(self.storage, self.search.history, obey):
             self.refresher.soon()
@@ -190,7 +190,7 @@ def obey_alone(storage: Storage, asked: Asked) -> None:
             writer.append(facts, sync=True)
             if isinstance(one, StopRequested):
                 for trial in one.trials:
-                    checkpoints.tidy(storage, history.trials[trial])
+                    checkpoints.tidy(storage, history.trials[trial], sweep.resources.keep)
 
         try:
             requests.obey_waiting(storage, history, obey)

@@ -31,9 +31,15 @@ def status(sweep: Stored, storage: Runs = Path("runs"), output: Output = Format.
     from results import overview, overview_text
     from results.storage import find_sweep
     from results.terminal import Terminal
+    from tuner import submit
     from tuner.cli.review import spoken
 
     place = find_sweep(sweep, storage)
+    if not place.exists("sweep.json") and (jobs := submit.remembered(place)):
+        last = asdict(jobs[-1])
+        said = f"{place.root.name} was submitted to {jobs[-1].address} as job {jobs[-1].job}, and has not begun yet"
+        print(json.dumps({"sweep": place.root.name, "state": "submitted"} | last) if output is Format.json else said)
+        return
     now = time.time()
     seen = overview.overview(place, now)
     if output is Format.json:
@@ -58,7 +64,13 @@ def stop(
     from results.storage import find_sweep
 
     ids = _ids(trials or ())
-    _ask(find_sweep(sweep, storage), StopRequested(**_signed(), trials=ids), f"stopped {', '.join(ids) or sweep}")
+    place = find_sweep(sweep, storage)
+    if not ids and not place.exists("sweep.json"):
+        from tuner.sending import withdraw
+
+        print(withdraw(place))
+        return
+    _ask(place, StopRequested(**_signed(), trials=ids), f"stopped {', '.join(ids) or sweep}")
 
 
 def extend(
@@ -196,6 +208,7 @@ def _signed() -> "dict[str, str]":
 
 
 def author() -> str:
+    """Return who asks."""
     import getpass
 
     try:

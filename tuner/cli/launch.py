@@ -8,6 +8,8 @@ import typer
 from tuner.cli.arguments import Address, Overrides, Runs, Stored, SweepFile
 from tuner.cli.prepare import refuse_oversized_batches
 
+SubmittedAs = Annotated[str | None, typer.Option("--submitted", hidden=True, help="The job that this is.", metavar="JOB")]
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -24,6 +26,7 @@ def run(
     smoke: Annotated[
         bool, typer.Option("--smoke", help="Try it at toy size first: four trials of a few images and epochs, as NAME-smoke.")
     ] = False,
+    submitted: SubmittedAs = None,
 ) -> None:
     """Search: train candidates, drop the weak ones early.
 
@@ -42,6 +45,7 @@ def run(
     if loaded.final is not None:
         shipping.refuse_strangers(code)
     stored_at = Storage(storage / loaded.name)
+    _expect(stored_at, submitted)
     remarks = [] if smoke else warnings(loaded)
     if not stored_at.exists("sweep.json"):  # else what earlier sweeps said lies there, and counts
         loaded, said = transfer.frozen(loaded, storage)
@@ -65,27 +69,54 @@ def run(
 def resume(
     sweep: Stored,
     storage: Runs = Path("runs"),
-    address: Address = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            help="Where Ray is: local, auto, host:port, or http://host:port for a job; where it was submitted to, or local, by default.",
+            metavar="ADDRESS",
+            envvar="SHORTLIST_ADDRESS",
+            show_envvar=False,
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Trials at once, instead of what the sweep file says.", metavar="N")
     ] = None,
+    submitted: SubmittedAs = None,
 ) -> None:
     """Go on with a sweep that was interrupted.
 
-    Finished trials are not run again, the others continue from their checkpoints. Example: `shortlist resume digits`
+    Finished trials are not run again, the others continue from their checkpoints. One that was submitted to a cluster goes on there.
+    Example: `shortlist resume digits`
     """
     from results.storage import find_sweep
-    from tuner import shipping
+    from tuner import shipping, submit
+    from tuner.cli import remote
     from tuner.readiness import refuse_parts
     from tuner.session import stored
 
     stored_at = find_sweep(sweep, storage)
     refuse_parts(stored_at)
+    if address is None:
+        jobs = submit.remembered(stored_at)
+        address = jobs[-1].address if jobs else "local"
+    if address.startswith(("http://", "https://")):
+        remote.send_stored(stored_at, address, workers=workers)
+        return
+    _expect(stored_at, submitted)
     loaded = stored(stored_at)
     if workers is not None:
         loaded = loaded.model_copy(update={"resources": loaded.resources.model_copy(update={"workers": workers})})
     code = shipping.stored(stored_at.root)
     _search(loaded, stored_at, source=None, code=code, limits_at=lambda keys: (str(stored_at.path("sweep.json")), 0, 0), address=address)
+
+
+def _expect(place: "Storage", submitted: str | None) -> None:
+    """As a job: refuse a storage that is not the one the sweep was sent from."""
+    from tuner import submit
+
+    if submitted is not None:
+        submit.expect(place, submitted)
 
 
 def _search(

@@ -2,10 +2,12 @@
 
     init validate plan schema    cli/prepare.py
     run resume                   cli/launch.py
+    submit logs                  cli/remote.py
     status stop extend note tag untag hide unhide    cli/attend.py
     leaderboard show compare winners export replay   cli/review.py
     watch serve                  cli/follow.py
     confirm promote              cli/finish.py
+    doctor gc                    cli/operate.py
 
 Only typer is imported on top, here and in the files above: `--help` answers at once.
 """
@@ -17,7 +19,7 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli import attend, finish, follow, launch, prepare, review
+from tuner.cli import attend, finish, follow, launch, operate, prepare, remote, review
 
 # Errors of the file system that another path or other rights mend; a full disk is none.
 USER_MENDS = frozenset({errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.EPERM, errno.EROFS})
@@ -41,6 +43,8 @@ app.command()(prepare.plan)
 app.command()(prepare.schema)
 app.command()(launch.run)
 app.command()(launch.resume)
+app.command()(remote.submit)
+app.command()(remote.logs)
 app.command()(attend.status)
 app.command()(follow.watch)
 app.command()(follow.serve)
@@ -59,6 +63,8 @@ app.command()(review.export)
 app.command()(review.replay)
 app.command()(finish.confirm)
 app.command()(finish.promote)
+app.command()(operate.doctor)
+app.command()(operate.gc)
 
 
 @app.callback()
