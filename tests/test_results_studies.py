@@ -1,0 +1,74 @@
+"""The studies' tables: ours come from the kept Parquet files alone, beside the row they belong to, labelled with their size."""
+
+import re
+from pathlib import Path
+
+import pytest
+import recorded
+
+from results import studies
+from results.events import Event
+from results.published import STUDIES
+from results.storage import Storage
+
+SWEEPS = Path(__file__).parents[1] / "search_spaces"
+MODEL = {"label": "structure-1"}
+
+
+def measured(root: Path, name: str = "structures-by-optimizer-small") -> Storage:
+    """A sweep of structure 1 with three seeds under SGD, one under Adam and one that never got to the end."""
+    events: list[Event] = [recorded.started(sweep=name, parameters=("model", "optimizer", "augment", "seed"), max_epochs=2, ladder=(1,))]
+    scores = [("sgd", 0, 0.80), ("sgd", 1, 0.82), ("sgd", 2, 0.84), ("adam", 0, 0.7), ("adagrad", 0, 0.9)]
+    for number, (optimizer, seed, score) in enumerate(scores, 1):
+        trial = f"t{number:05d}"
+        values = {"model": "structure-1", "optimizer": optimizer, "augment": "crop and flip", "seed": seed}
+        epochs = 1 if optimizer == "adagrad" else 2
+        events += [recorded.suggested(trial, values=values), recorded.launched(trial)]
+        events += [recorded.reported(trial, epoch, score, val_accuracy=score) for epoch in range(1, epochs + 1)]
+        events += [recorded.decided(trial, 1, score)] if epochs == 1 else [recorded.ended(trial, "completed")]
+    storage = recorded.store(root / name, events)
+    said = '{"sweep": {"data": {"name": "parquet", "train_examples": 2000, "validation": 500}}}'
+    storage.write_atomic("sweep.json", said.encode())
+    return storage
+
+
+def row(page: str, label: str) -> str:
+    (found,) = [line for line in page.splitlines() if line.startswith(f"| {label} |")]
+    return found
+
+
+def test_our_figures_stand_in_the_row_they_belong_to_with_spread_and_count(tmp_path: Path) -> None:
+    studies.keep(measured(tmp_path / "runs"), tmp_path / "records", machine="two cores", data="CIFAR-10 (JPEG)")
+    page = studies.render(studies.read(tmp_path / "records"))
+    assert row(page, "structure 1, SGD") == "| structure 1, SGD | 95.03 | 82.00 ± 2.00 (n = 3) |"
+    assert row(page, "structure 1, Adam") == "| structure 1, Adam | 93.10 | 70.00 (n = 1) |"
+    assert row(page, "structure 1, Adagrad") == "| structure 1, Adagrad | 92.56 | 90.00 (n = 1, to epoch 1) |"
+    assert row(page, "structure 6, SGD") == "| structure 6, SGD | 95.33 | - |"
+
+
+def test_every_figure_is_labelled_with_the_size_of_its_sweep(tmp_path: Path) -> None:
+    studies.keep(measured(tmp_path / "runs"), tmp_path / "records", machine="two cores", data="CIFAR-10 (JPEG)")
+    page = studies.render(studies.read(tmp_path / "records"))
+    assert "`structures-by-optimizer-small`: CIFAR-10 (JPEG), 2,000 training images, 500 validation images, 2 epochs" in page
+    assert "on two cores" in page
+
+
+def test_kept_files_suffice_when_the_sweep_itself_is_gone(tmp_path: Path) -> None:
+    kept = studies.keep(measured(tmp_path / "runs"), tmp_path / "records", machine="two cores", data="CIFAR-10 (JPEG)")
+    assert sorted(path.name for path in kept.iterdir()) == ["about.json", "curves.parquet", "leaderboard.parquet"]
+
+
+def test_a_sweep_of_another_name_stands_beside_nothing(tmp_path: Path) -> None:
+    studies.keep(measured(tmp_path / "runs", "elsewhere"), tmp_path / "records", machine="two cores", data="CIFAR-10 (JPEG)")
+    assert "elsewhere" not in studies.render(studies.read(tmp_path / "records"))
+
+
+def test_every_table_names_a_sweep_that_is_shipped() -> None:
+    shipped = {re.search(r"^name: (.+)$", path.read_text(), re.MULTILINE)[1] for path in SWEEPS.glob("*.yaml")}  # type: ignore[index]  # each has a name
+    assert {table.sweep for study in STUDIES for table in study.tables} <= shipped
+    assert all(len(row.theirs) == len(table.columns) for study in STUDIES for table in study.tables for row in table.rows)
+
+
+def test_a_folder_that_is_no_sweep_is_refused_with_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert studies.main(["keep", str(tmp_path / "nothing"), str(tmp_path), "--machine", "x", "--data", "y"]) == 2
+    assert "nothing" in capsys.readouterr().err
