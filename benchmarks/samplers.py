@@ -68,21 +68,8 @@ def run(problem: Problem, sampler: str, repeat: int, *, seed: int, num_workers: 
         trainings: Full trainings that may be spent, all trials together.
     """
     own = zlib.crc32(f"{seed}/{problem.name}/{repeat}".encode())
-    sweep = problem.sweep(sampler, seed=own, epochs=trainings * problem.max_epochs)
-    space = Space.parse(sweep.trial)
-    feasible = prepared(sweep, problem.cost)
     outcome = Outcome()
-    search = Search(
-        sweep,
-        space=space,
-        scheduler=scheduler.build(sweep.scheduler.rule, sign=1),
-        propose=timed(samplers_of.build(sweep, space, feasible), outcome),
-        feasible=feasible,
-        cost=problem.cost,
-        budget=Budget(sweep.budget),
-        history=History(),
-        append=discard,
-    )
+    search = search_of(problem, sampler, seed=own, trainings=trainings, outcome=outcome)
     curves: dict[str, Sequence[float | None]] = {}
 
     def score(job: Job, epoch: int) -> Mapping[str, float | None]:
@@ -96,6 +83,24 @@ def run(problem: Problem, sampler: str, repeat: int, *, seed: int, num_workers: 
     simulate(watched, score, num_workers=num_workers)
     watched.close()
     return outcome
+
+
+def search_of(problem: Problem, sampler: str, *, seed: int, trainings: int, outcome: Outcome) -> Search:
+    """Return the engine at the start of a run; what proposing costs is noted in `outcome`."""
+    sweep = problem.sweep(sampler, seed=seed, epochs=trainings * problem.max_epochs)
+    space = Space.parse(sweep.trial)
+    feasible = prepared(sweep, problem.cost)
+    return Search(
+        sweep,
+        space=space,
+        scheduler=scheduler.build(sweep.scheduler.rule, sign=1),
+        propose=timed(samplers_of.build(sweep, space, feasible), outcome),
+        feasible=feasible,
+        cost=problem.cost,
+        budget=Budget(sweep.budget),
+        history=History(),
+        append=discard,
+    )
 
 
 def discard(events: Sequence[Event], sync: bool) -> None:
