@@ -182,7 +182,7 @@ def test_regret_is_measured_in_distances_from_the_median_to_the_best() -> None:
     problem, rng = built_in()["branin"](), Random(2)
     space = Space.parse(dict(problem.trial))
     regrets = [problem.regret(space.sample(rng)) for _ in range(300)]
-    assert np.median(regrets) == pytest.approx(1.0, abs=0.2)  # 3 sigma of the two medians' difference
+    assert np.median(regrets) == pytest.approx(1.0, abs=0.38)  # 3 sigma, of the medians of 512 and of 300 draws
     assert min(regrets) >= 0.0
 
 
