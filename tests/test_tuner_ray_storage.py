@@ -58,7 +58,7 @@ from tuner.ray_trial import RayTrial, WorkOrder
 small = {"blocks": [1], "channels": 4}
 config = recipe(model=small, lr=0.05, data={"name": "digits", "validation": 200, "train_examples": 200})
 job = Job(trial="t00001", config=config, from_epoch=0, until_epoch=1, attempt=1, checkpoint=None, checkpoint_epochs=1)
-worker = RayTrial(config={"order": dataclasses.asdict(WorkOrder.of(job, root=sys.argv[1], threads=1, test=False))})
+worker = RayTrial(config={"order": dataclasses.asdict(WorkOrder.of(job, root=sys.argv[1], threads=1, export=False))})
 print(worker.step()["outcome"])
 """
 
