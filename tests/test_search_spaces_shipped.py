@@ -106,9 +106,9 @@ def test_every_step_of_study_d_is_32_images_whatever_the_batch() -> None:
 
 
 def test_study_e_ends_in_four_stages_and_a_small_search() -> None:
-    sweep = load(FOLDER / "lookahead_stages.yaml")
+    sweep = load(FOLDER / "onecycle_lookahead.yaml")
     space = Space.parse(sweep.trial)
-    model = space.build(next(iter(space.grid())), sweep.base_config()).model
+    model = space.build({"model": "plain", "lr": 0.1, "lookahead_k": 5}, sweep.base_config()).model
     assert measure(model, (3, 32, 32), 10).parameters == 4_994_218
     assert sweep.final is not None
     assert [stage.epochs for stage in sweep.final.stages] == [50, 50, 50, 50, 5]

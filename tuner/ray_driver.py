@@ -98,6 +98,7 @@ class Drive:
                 export=self.export,
                 device=self.device,
                 gpus=self.slots.gpus,
+                record_steps=search.sweep.record == "steps",
             )
             return {"order": asdict(order)}
         return Searcher.FINISHED if not self.running and all(search.done for search in self.searches) else None
@@ -202,6 +203,7 @@ def _reported(job: Job, outcome: EpochTrained, checkpoint: str | None, metric: s
         checkpoint=checkpoint,
         worker=outcome.worker,
         device=outcome.device,
+        step_losses=outcome.step_losses,
         **asdict(outcome.metrics),
     )
 

@@ -53,6 +53,7 @@ class WorkOrder:
         threads: Processor threads of the worker.
         device: `cuda` or `cpu`: where the driver wants it trained.
         gpus: Share of a GPU that the worker has, 0..1; it may use as much of its memory.
+        record_steps: Whether the loss of every batch is reported.
         export: Whether the trial is a final: when it is over the model is exported.
     """
 
@@ -68,9 +69,20 @@ class WorkOrder:
     checkpoint_epochs: int
     device: str = "cpu"
     gpus: float = 0.0
+    record_steps: bool = False
 
     @classmethod
-    def of(cls, job: Job, *, root: str | Path, threads: int, export: bool, device: str = "cpu", gpus: float = 0.0) -> "WorkOrder":
+    def of(
+        cls,
+        job: Job,
+        *,
+        root: str | Path,
+        threads: int,
+        export: bool,
+        device: str = "cpu",
+        gpus: float = 0.0,
+        record_steps: bool = False,
+    ) -> "WorkOrder":
         """Return the order that makes a worker do `job`."""
         return cls(
             root=str(root),
@@ -85,6 +97,7 @@ class WorkOrder:
             checkpoint_epochs=job.checkpoint_epochs,
             device=device,
             gpus=gpus,
+            record_steps=record_steps,
         )
 
 
@@ -97,12 +110,14 @@ class EpochTrained:
         checkpoint: Folder of the checkpoint written after it, relative to the sweep; None where none was due.
         worker: `host:pid`.
         device: Name of the GPU, or `cpu`.
+        step_losses: Mean loss of each batch, in nats; None where steps are not recorded.
     """
 
     metrics: EpochMetrics
     checkpoint: str | None
     worker: str
     device: str
+    step_losses: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +185,7 @@ class RayTrial(tune.Trainable):
                 self._training = None
                 return {"outcome": TrialEnded(status="completed", reason=reason, log_tail=())}
             metrics = self._training.train_epoch()
+            step_losses = self._training.batch_losses if order.record_steps else None
             checkpoint = _save(self._training, order, now=self._node_leaves())
             if order.export and _ends(self._training, order):
                 _finish(self._training, order)
@@ -191,6 +207,7 @@ class RayTrial(tune.Trainable):
             checkpoint=checkpoint,
             worker=f"{platform.node()}:{os.getpid()}",
             device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+            step_losses=step_losses,
         )
         return {"outcome": outcome}
 
