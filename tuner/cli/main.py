@@ -5,6 +5,7 @@
     status stop extend note tag untag hide unhide    cli/attend.py
     leaderboard show compare winners replay          cli/review.py
     promote                      cli/finish.py
+    report                       cli/pages.py
 
 Only typer is imported on top, here and in the files above: `--help` answers at once.
 """
@@ -16,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli import attend, finish, launch, prepare, review
+from tuner.cli import attend, finish, launch, pages, prepare, review
 
 # Errors of the file system that another path or other rights mend; a full disk is none.
 USER_MENDS = frozenset({errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.EPERM, errno.EROFS})
@@ -54,6 +55,7 @@ app.command()(review.compare)
 app.command()(review.winners)
 app.command()(review.replay)
 app.command()(finish.promote)
+app.command()(pages.report)
 
 
 @app.callback()
