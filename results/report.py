@@ -6,13 +6,16 @@ in the file together, would be parsed before the first picture stands, and knows
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from results import curves, journal, leaderboard, leaderboard_text, lock, overview, page_bundle, report_pictures, report_trials
+from results import curves, journal, leaderboard, leaderboard_text, lock, overview, page_bundle, report_pictures, report_trials, steps
 from results.analysis.frames import Frames
 from results.events import DriverStopped
 from results.history import STATUSES, History
 from results.storage import Storage
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT_VERSION = 1
 
@@ -87,7 +90,7 @@ def page_data(storage: Storage, *, now: float) -> dict[str, Any]:
         "trials": report_trials.table(frames, parameters),
         "curves": report_trials.curves(frames),
         "details": told_details,
-        "pictures": report_pictures.pictures(frames),
+        "pictures": report_pictures.pictures(frames, _steps(storage)),
         "finals": report_pictures.finals(storage, places),
         "provenance": _provenance(storage, history),
     }
@@ -101,6 +104,11 @@ def _history(storage: Storage) -> History | None:
     if history.driver is not None and lock.holder(storage) is None:
         history.apply(DriverStopped(at=history.last_at, reason="interrupted"))
     return history
+
+
+def _steps(storage: Storage) -> "pd.DataFrame | None":
+    """Return the loss of every batch; None where the sweep does not record it."""
+    return steps.read(storage) if storage.exists(steps.NAME) else None
 
 
 def _sweep(storage: Storage, frames: Frames, now: float) -> dict[str, Any]:

@@ -33,8 +33,13 @@ from results.storage import Storage
 COSTS = ("parameters", "flops_per_image", "device_s", "peak_memory_bytes")
 
 
-def pictures(frames: Frames) -> dict[str, Any]:
-    """Return what each picture is drawn from, by the picture's id."""
+def pictures(frames: Frames, steps: pd.DataFrame | None = None) -> dict[str, Any]:
+    """Return what each picture is drawn from, by the picture's id.
+
+    Args:
+        frames: The sweep.
+        steps: The loss of every batch; None where it was not recorded.
+    """
     places = {trial: place for place, trial in enumerate(frames.board["trial"])}
     saved = savings(frames)
     return {
@@ -53,7 +58,7 @@ def pictures(frames: Frames) -> dict[str, Any]:
             {"status": status, "cause": cause, "trials": [places[trial] for trial in trials]}
             for status, cause, _, trials in failures(frames).itertuples(index=False)
         ],
-        "landscape": _landscape(frames, places),
+        "landscape": _landscape(frames, steps, places),
     }
 
 
@@ -153,9 +158,12 @@ def _timeline(frames: Frames, places: Mapping[str, int]) -> dict[str, Any]:
     return {"workers": workers, "bars": told, "busy": significant(busy(frames)), "from": int(origin.timestamp())}
 
 
-def _landscape(frames: Frames, places: Mapping[str, int]) -> list[dict[str, Any]]:
-    bands = landscape(frames)
-    return [
-        {"group": str(group), "trials": [places[trial] for trial in trials.split()], **_rows(rows[["epoch", "n", "low", "high"]])}
-        for (group, trials), rows in bands.groupby(["group", "trials"], sort=True)
-    ]
+def _landscape(frames: Frames, steps: pd.DataFrame | None, places: Mapping[str, int]) -> dict[str, Any]:
+    bands = landscape(frames, steps)
+    return {
+        "unit": "epoch" if steps is None else "step",
+        "bands": [
+            {"group": str(group), "trials": [places[trial] for trial in trials.split()], **_rows(rows[["at", "n", "low", "high"]])}
+            for (group, trials), rows in bands.groupby(["group", "trials"], sort=True)
+        ],
+    }

@@ -28,7 +28,7 @@ _SHOWN: Mapping[str, tuple[str, str, bool]] = {
     "score": ("score", "metric", True),
     "best_score": ("best", "metric", True),
     "rung_epochs": ("rung", "rung", True),
-    "epochs": ("epochs", "count", True),
+    "epochs": ("epochs", "count", False),
     "parameters": ("parameters", "count", True),
     "status": ("status", "status", True),
     "best_epoch": ("best epoch", "count", False),

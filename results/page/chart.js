@@ -19,10 +19,11 @@ export class Chart {
     this.subtitle = h("p", { class: "subtitle" });
     this.controls = h("div", { class: "controls" });
     this.stage = h("div", { class: "stage" });
-    this.root = h("figure", { class: `picture ${plot.id}` }, h("figcaption", {}, this.title, this.subtitle), h("div", { class: "above" }, this.controls, dataLink(plot.id, () => plot.rows(store.data))), this.stage);
+    this.root = h("figure", { class: `picture ${plot.id}` }, dataLink(plot.id, () => plot.rows(store.data)), h("figcaption", {}, this.title, this.subtitle), this.controls, this.stage);
     this.redraw = () => this.refresh();
     for (const event of ["rows", "theme"]) store.addEventListener(event, this.redraw);
-    for (const event of ["selection", "hover"]) store.addEventListener(event, () => this.highlight(event));
+    store.addEventListener("selection", () => (plot.colours ? this.refresh() : this.highlight()));
+    store.addEventListener("hover", () => { if (this.near) this.highlight(); });
     new ResizeObserver(() => { if (Math.abs(this.stage.clientWidth - this.width) > 1) this.redraw(); }).observe(this.stage);
     new IntersectionObserver(([entry]) => { this.near = entry.isIntersecting; if (this.near && this.stale) this.draw(); }, { rootMargin: NEAR }).observe(this.stage);
     this.stage.addEventListener("pointermove", (event) => this.point(event));
@@ -57,6 +58,7 @@ export class Chart {
   draw() {
     this.stale = false;
     this.width = this.stage.clientWidth;
+    this.drawn = null;
     if (this.empty || !this.width || !this.store.data) return;
     const width = Math.max(this.width, this.plot.least ?? 0), height = this.plot.height(width, this.store.data, this.options);
     this.layer = s("g", { class: "highlight" });
@@ -65,12 +67,12 @@ export class Chart {
     this.drawn = this.plot.draw(this.frame, this.store) ?? {};
     this.svg = s("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${this.title.textContent}. ${this.subtitle.textContent}` }, base, this.layer);
     fill(this.stage, this.svg);
-    this.highlight("selection");
+    this.highlight();
   }
 
-  highlight(event) {
-    if (event === "selection" && this.drawn && this.plot.colours) this.refresh();
-    if (!this.drawn?.highlight || !this.near) { if (this.drawn) this.stale = this.stale || event === "selection"; return; }
+  /** Draw what stands out now over what is drawn already. */
+  highlight() {
+    if (!this.drawn?.highlight) return;
     fill(this.layer);
     this.drawn.highlight(this.layer);
   }

@@ -20,14 +20,19 @@ function filled(element, attributes, children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(2).filter((child) => child !== null && child !== undefined && child !== false && child !== ""));
+  return add(element, ...children);
+}
+
+/** Append elements and texts; lists are opened, and what is nothing is left out. */
+export function add(element, ...children) {
+  element.append(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false && child !== ""));
   return element;
 }
 
 /** Replace what an element holds. */
 export function fill(element, ...children) {
-  element.replaceChildren(...children.flat(2).filter((child) => child !== null && child !== undefined && child !== false && child !== ""));
-  return element;
+  element.replaceChildren();
+  return add(element, ...children);
 }
 
 /** Return a link that saves rows, made only when it is asked for, as CSV. */

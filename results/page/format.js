@@ -17,6 +17,14 @@ export function number(value) {
   return String(Number(value.toPrecision(3)));
 }
 
+/** Return what writes a column's numbers with three significant digits; all in powers of ten where one of them is small or large. */
+export function figures(values) {
+  const sizes = values.map(Math.abs).filter(Boolean);
+  if (sizes.some((size) => size < 1e-3 || size >= 1e9)) return (value) => value.toExponential(2);
+  if (values.every(Number.isInteger)) return count;
+  return (value) => (Math.abs(value) >= 1000 ? count(Math.round(value)) : value.toPrecision(3));
+}
+
 export function duration(seconds) {
   if (seconds < 60) return `${seconds < 10 ? Number(seconds.toFixed(1)) : Math.round(seconds)}s`;
   const minutes = Math.floor(seconds / 60), hours = Math.floor(minutes / 60);

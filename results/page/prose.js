@@ -37,9 +37,10 @@ export function headline(data) {
 /** Draw what the sweep has shown; each sentence can show the trials that it rests on. */
 export function findings(element, store) {
   const { data } = store, { pictures, sweep } = data, said = headline(data);
-  const list = pictures.findings.map((finding) => h("li", {}, h("span", {}, `${finding.text[0].toUpperCase()}${finding.text.slice(1)}.`), " ", h("button", { type: "button", class: "quiet", onclick: () => store.pickPlaces(finding.trials) }, `pick ${finding.trials.length === 1 ? "the trial" : `the ${finding.trials.length} trials`}`)));
+  const list = pictures.findings.map((finding) => h("li", {}, h("span", {}, `${finding.text}.`), " ", h("button", { type: "button", class: "quiet", onclick: () => store.pickPlaces(finding.trials) }, `pick ${finding.trials.length === 1 ? "the trial" : `the ${finding.trials.length} trials`}`)));
   const left = sweep.state === "running" && sweep.left_s ? `About ${duration(sweep.left_s[0])} to ${duration(sweep.left_s[1])} left. ` : "";
-  const silence = data.trials.values.rank.some((rank) => rank !== null) ? "Nothing else stands out from chance." : "";
+  const ranked = data.trials.values.rank.filter((rank) => rank !== null).length;
+  const silence = ranked >= 8 ? "Nothing else stands out from chance." : ranked ? "Too few trials to say more." : "";
   fill(element,
     h("p", { class: "headline" }, said.title),
     said.more && h("p", { class: "recipe" }, said.more),
@@ -58,11 +59,11 @@ export function failures(element, store) {
   fill(element,
     h("h3", {}, total ? `${plural(total, "trial")} of ${count(trials.values.trial.length)} came to nothing: ${kinds.join(", ")}` : "No trial failed, diverged or ran out of memory"),
     total > 0 && [
+      dataLink("failures", rows),
       h("p", { class: "subtitle" }, "Causes that differ in figures, ids and paths alone count as one."),
-      h("div", { class: "above" }, dataLink("failures", rows)),
       h("div", { class: "sideways" }, h("table", { class: "causes" }, h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "number" }, "trials"), h("th", { scope: "col" }, "status"), h("th", { scope: "col" }, "cause, of the first"), h("th", { scope: "col" }, ""))),
         h("tbody", {}, causes.map((cause) => h("tr", {}, h("td", { class: "number" }, count(cause.trials.length)), h("td", { class: `status ${cause.status}` }, words(cause.status)), h("td", { class: "cause" }, cause.cause || "no reason known"),
-          h("td", {}, cause.trials.length === 1 ? h("button", { type: "button", class: "quiet", onclick: () => store.show(trials.values.trial[cause.trials[0]]) }, `open ${trials.values.trial[cause.trials[0]]}`) : h("button", { type: "button", class: "quiet", onclick: () => store.pickPlaces(cause.trials) }, `pick the ${cause.trials.length} trials`)))))))]);
+          h("td", {}, cause.trials.length === 1 ? h("button", { type: "button", class: "quiet", onclick: () => store.show(trials.values.trial[cause.trials[0]]) }, `open ${trials.values.trial[cause.trials[0]]}`) : h("button", { type: "button", class: "quiet", onclick: () => store.pickPlaces(cause.trials) }, `pick ${cause.trials.length}`)))))))]);
 }
 
 /** Draw where the figures come from. */

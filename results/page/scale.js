@@ -62,7 +62,7 @@ export function axisBelow(scale, { left, right, y, name, n = 6, label = scale.la
     s("line", { x1: left, x2: right, y1: y, y2: y }),
     ticks.map((tick) => [
       s("line", { x1: scale(tick), x2: scale(tick), y1: y, y2: y + 4 }),
-      s("text", { x: scale(tick), y: y + 17, "text-anchor": "middle" }, label(tick)),
+      s("text", { x: scale(tick), y: y + 17, "text-anchor": "middle" }, [label(tick)].flat().map((text, i) => (i ? s("tspan", { x: scale(tick), dy: 14 }, text) : text))),
     ]),
     name && s("text", { x: right, y: y + 34, "text-anchor": "end", class: "name" }, name));
 }

@@ -21,7 +21,8 @@ export class Store extends EventTarget {
     this.ids = data.trials.values.trial;
     this.places = new Map(this.ids.map((id, place) => [id, place]));
     this.hovered = null;
-    const { rank, hidden } = data.trials.values;
+    const { rank, hidden, rung_epochs } = data.trials.values;
+    this.farthest = Math.max(0, ...rung_epochs);
     this.winner = rank.findIndex((place, i) => place !== null && !hidden[i]);
     this.selected = this.selected.filter((id) => this.places.has(id));
     if (this.open !== null && !this.places.has(this.open)) this.open = null;
@@ -73,11 +74,8 @@ export class Store extends EventTarget {
     return standing === null || this.data.trials.values.rank[place] === null ? "var(--mute)" : viridis(standing);
   }
 
-  /** Return whether a trial went the whole way, or is on it: it has come past the last rung. */
-  survives(place) {
-    const { status, epochs } = this.data.trials.values, { ladder } = this.data.sweep;
-    return status[place] === "completed" || (epochs[place] > (ladder.at(-1) ?? 0) && this.data.trials.values.rank[place] !== null);
-  }
+  /** Return whether a trial has come as far as any: trained in full or, as long as none is, at the highest rung reached. */
+  survives(place) { return this.data.trials.values.rank[place] !== null && this.data.trials.values.rung_epochs[place] >= this.farthest; }
 }
 
 /** Return the part of the page's address behind # as a mapping. */

@@ -1,7 +1,7 @@
 // The table of trials: sorted, filtered, searched, its columns chosen; only the rows in view are in the document.
 
 import { dataLink, fill, h, s } from "./dom.js";
-import { atThePoint, count, formatter, isNumeric, plural, words } from "./format.js";
+import { atThePoint, count, figures, formatter, isNumeric, plural, words } from "./format.js";
 import { parse, withComparisons } from "./query.js";
 import { extent, quantile } from "./scale.js";
 
@@ -200,9 +200,9 @@ export class Table {
   format(column) {
     if (!this.formats.has(column.id)) {
       const write = formatter(column.kind);
-      const texts = column.kind === "number" ? this.store.data.trials.values[column.id].filter((value) => value !== null).map(write) : [];
-      const pad = column.kind === "number" ? atThePoint(texts) : (text) => text;
-      this.formats.set(column.id, (value) => pad(write(value)));
+      const present = column.kind === "number" ? this.store.data.trials.values[column.id].filter((value) => value !== null) : [];
+      const figure = column.kind === "number" ? figures(present) : write, pad = atThePoint(present.map(figure));
+      this.formats.set(column.id, (value) => pad(figure(value)));
     }
     return this.formats.get(column.id);
   }
@@ -293,8 +293,8 @@ export class Table {
       store.selected.length > 12 && h("span", {}, `and ${count(store.selected.length - 12)} more`),
       h("button", { type: "button", "aria-pressed": String(this.onlyPicked), onclick: () => { this.onlyPicked = !this.onlyPicked; this.refresh(); } }, "only these"),
       h("button", { type: "button", onclick: () => { this.onlyPicked = false; store.pick([]); this.refresh(); } }, "clear")]);
-    const fixed = parameters.filter((parameter) => !parameter.varies && trials.values.trial.length > 1).map((parameter) => [parameter.label, trials.values[`config.${parameter.path}`].find((value) => value !== null)]);
-    this.same.textContent = fixed.length ? `The same in all trials: ${fixed.map(([name, value]) => `${name} ${value ?? "none"}`).join(", ")}.` : "";
+    const fixed = parameters.filter((parameter) => !parameter.varies && trials.values.trial.length > 1 && trials.values[`config.${parameter.path}`].some((value) => value !== null)).map((parameter) => [parameter.label, trials.values[`config.${parameter.path}`].find((value) => value !== null)]);
+    this.same.textContent = fixed.length ? `The same in all trials: ${fixed.map(([name, value]) => `${name} ${value}`).join(", ")}.` : "";
   }
 
   chooseColumns() {

@@ -1,7 +1,7 @@
 // Every learning curve: discarded ones grey and thin, survivors in the colour of their standing, the winner in the accent colour.
 
 import { choice, toggle } from "../chart.js";
-import { s } from "../dom.js";
+import { add, s } from "../dom.js";
 import { count, metricName, percent, plural } from "../format.js";
 import { axisBelow, axisLeft, extent, linear, log, path, quantile, spread } from "../scale.js";
 
@@ -18,10 +18,10 @@ export const curves = {
   message({ sweep, curves: told, trials, pictures }) {
     const trained = (told[sweep.metric] ?? []).filter((curve) => curve.length).length;
     if (!trained) return { title: "No epoch yet", empty: "Curves appear with the first epoch that a trial reports." };
-    const full = trials.values.status.filter((status) => status === "completed").length;
-    const overtaken = pictures.progress.trial.length ? behindAt(sweep, told, trials) : null;
+    const farthest = Math.max(0, ...trials.values.rung_epochs), first = trials.values.rung_epochs.filter((rung) => rung === farthest && rung > 0).length;
+    const overtaken = trained > 1 && pictures.progress.trial.length ? behindAt(sweep, told, trials) : null;
     const title = overtaken !== null && overtaken.ahead > 0 ? `At epoch ${overtaken.rung}, ${plural(overtaken.ahead, "trial")} stood before the winner` : overtaken !== null ? `The winner led from epoch ${overtaken.rung} on` : `${plural(trained, "trial")} trained so far`;
-    return { title, subtitle: `One line a trial, ${count(trained)} in all. ${full ? `Grey: dropped early; coloured: ${count(full)} trained in full, the brighter the better; ` : ""}dotted: rungs, at which the scheduler compares.` };
+    return { title, subtitle: `One line a trial, ${count(trained)} in all. ${first && first < trained ? `Grey: behind or dropped; coloured: ${count(first)} ${farthest >= sweep.max_epochs ? "trained in full" : `at the highest rung so far, ${plural(farthest, "epoch")}`}, the brighter the better; ` : ""}dotted: rungs, at which the scheduler compares.` };
   },
 
   rows({ sweep, curves: told, trials }) {
@@ -50,9 +50,10 @@ export const curves = {
     const clip = `clip-${(clips += 1)}`;
     const lines = s("g", { "clip-path": `url(#${clip})` });
     const cut = finite.filter((value) => value < low || value > high).length / Math.max(1, finite.length);
-    layer.append(
+    add(layer,
       s("clipPath", { id: clip }, s("rect", { x: area.left - 2, y: area.top - 4, width: area.right - area.left + 4, height: area.bottom - area.top + 6 })),
-      axisLeft(y, { ...area, name: `${metricName(metric)}${fraction ? ", %" : metric.includes("loss") ? ", nats" : ""}, ${up ? "higher" : "lower"} is better${cut > 0.001 ? `; ${percent(cut, cut < 0.1 ? 1 : 0)} of the values lie outside` : ""}` }),
+      axisLeft(y, { ...area, name: `${metricName(metric)}${fraction ? ", %" : metric.includes("loss") ? ", nats" : ""}, ${up ? "higher" : "lower"} is better` }),
+      cut > 0.001 && s("text", { x: 0, y: height - 12, class: "label" }, `${percent(cut, cut < 0.1 ? 1 : 0)} of the values lie ${up ? "below" : "above"}`),
       axisBelow(x, { ...area, y: area.bottom, n: width / 90, name: "epoch", label: String }),
       sweep.ladder.map((rung) => s("line", { class: "rung", x1: x(rung), x2: x(rung), y1: area.top, y2: area.bottom })),
       lines,
@@ -60,8 +61,8 @@ export const curves = {
     const points = (place) => all[place].map((value, i) => (value === null ? null : [x(i + 1), y(value * factor)]));
     const faint = [], strong = [];
     all.forEach((curve, place) => { if (curve.length && store.isShown(place)) (store.survives(place) ? strong : faint).push(place); });
-    for (let i = 0; i < faint.length; i += CHUNK) lines.append(s("path", { class: "line dropped", d: faint.slice(i, i + CHUNK).map((place) => path(lone(points(place)))).join("") }));
-    for (const place of strong.toReversed()) lines.append(s("path", { class: place === store.winner ? "line winner" : "line", d: path(lone(points(place))), stroke: store.colour(place), "stroke-width": place === store.winner ? 2.4 : 1.3, "stroke-opacity": strong.length > 40 && place !== store.winner ? 0.6 : null }));
+    for (let i = 0; i < faint.length; i += CHUNK) add(lines, s("path", { class: "line dropped", d: faint.slice(i, i + CHUNK).map((place) => path(lone(points(place)))).join("") }));
+    for (const place of strong.toReversed()) add(lines, s("path", { class: place === store.winner ? "line winner" : "line", d: path(lone(points(place))), stroke: store.colour(place), "stroke-width": place === store.winner ? 2.4 : 1.3, "stroke-opacity": strong.length > 40 && place !== store.winner ? 0.6 : null }));
     const shown = [...faint, ...strong];
     return {
       nearest: (px, py) => {
@@ -82,12 +83,12 @@ export const curves = {
         const group = s("g", { "clip-path": `url(#${clip})` });
         for (const place of places) {
           const line = points(place), end = line.findLast((point) => point !== null);
-          group.append(s("path", { class: "line halo", d: path(lone(line)) }), s("path", { class: "line", d: path(lone(line)), stroke: place === store.hovered && !store.selected.length ? (store.winner === place ? "var(--accent)" : "var(--ink)") : store.colour(place), "stroke-width": 2.2 }));
-          if (end) group.append(s("circle", { cx: end[0], cy: end[1], r: 3, fill: store.colour(place) }));
+          add(group, s("path", { class: "line halo", d: path(lone(line)) }), s("path", { class: "line", d: path(lone(line)), stroke: place === store.hovered && !store.selected.length ? (store.winner === place ? "var(--accent)" : "var(--ink)") : store.colour(place), "stroke-width": 2.2 }));
+          if (end) add(group, s("circle", { cx: end[0], cy: end[1], r: 3, fill: store.colour(place) }));
         }
         const named = places.length ? places : store.winner >= 0 && all[store.winner].length && store.isShown(store.winner) ? [store.winner] : [];
         const labels = spread(named.slice(-14).map((place) => { const end = points(place).findLast((point) => point !== null); return { place, x: end?.[0], y: end ? Math.min(area.bottom, Math.max(area.top, end[1])) : 0, own: end }; }).filter((label) => label.own), 15, area.top, area.bottom);
-        top.append(group, labels.map((label) => [
+        add(top, group, labels.map((label) => [
           label.x < area.right - 6 && s("line", { class: "leader", x1: label.x + 4, x2: area.right + 4, y1: Math.min(area.bottom, Math.max(area.top, label.own[1])), y2: label.y }),
           s("text", { x: area.right + 7, y: label.y + 4, class: "label strong", style: `fill:${store.colour(label.place)}` }, trials.values.trial[label.place])]));
       },

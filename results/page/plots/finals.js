@@ -1,6 +1,6 @@
 // Finished models beside the trials they came from: what the search saw, what the full training reached, what the test split said.
 
-import { s } from "../dom.js";
+import { add, s } from "../dom.js";
 import { metricName, percent, plural, score } from "../format.js";
 import { axisBelow, extent, linear } from "../scale.js";
 
@@ -30,10 +30,10 @@ export const finals = {
     const [low, high] = extent(found.flatMap((final) => [searched(final), final.val_accuracy, final.test_accuracy_low, final.test_accuracy_high, ...final.runs.map((run) => run.val_accuracy)]));
     const margin = (high - low) * 0.05 || 0.01, left = Math.min(250, width * 0.36), bottom = found.length * ROW + 10;
     const x = linear([(low - margin) * 100, Math.min(100, (high + margin) * 100)], [left, width - 20]), at = (value) => x(value * 100);
-    layer.append(axisBelow(x, { left, right: width - 20, y: bottom, n: width / 130, name: "accuracy, %, higher is better" }));
+    add(layer, axisBelow(x, { left, right: width - 20, y: bottom, n: width / 130, name: "accuracy, %, higher is better" }));
     found.forEach((final, i) => {
       const y = i * ROW + 26, own = searched(final);
-      layer.append(
+      add(layer,
         s("line", { class: "grid-line", x1: left, x2: width - 20, y1: y, y2: y }),
         s("text", { x: 0, y: y - 3, class: "strong" }, final.trial === null ? final.id : values.trial[final.trial]),
         s("text", { x: 0, y: y + 14, class: "label" }, `${plural(final.epochs, "epoch")}, ${plural(final.runs.length, "seed")}`),

@@ -1,6 +1,6 @@
 // Which parameter decided: how much worse a trial's standing is predicted without each.
 
-import { s } from "../dom.js";
+import { add, s } from "../dom.js";
 import { percent } from "../format.js";
 import { linear } from "../scale.js";
 
@@ -30,11 +30,11 @@ export const importance = {
     const left = Math.min(width * 0.42, 24 + 7.2 * Math.max(...rows.parameter.slice(0, n).map((path) => names.get(path).length)));
     const bottom = n * ROW + 6;
     const x = linear([Math.min(0, ...rows.low), Math.max(...rows.high)], [left, width - 14]);
-    layer.append(x.ticks(4).map((tick) => [s("line", { class: tick === 0 ? "zero" : "grid-line", x1: x(tick), x2: x(tick), y1: 0, y2: bottom }), s("text", { x: x(tick), y: bottom + 16, "text-anchor": "middle", class: "label" }, percent(tick, 0))]),
+    add(layer, x.ticks(4).map((tick) => [s("line", { class: tick === 0 ? "zero" : "grid-line", x1: x(tick), x2: x(tick), y1: 0, y2: bottom }), s("text", { x: x(tick), y: bottom + 16, "text-anchor": "middle", class: "label" }, percent(tick, 0))]),
       s("text", { x: width - 14, y: bottom + 34, "text-anchor": "end", class: "label" }, "importance, more decides more"));
     rows.parameter.slice(0, n).forEach((path, i) => {
       const y = i * ROW + ROW / 2, sure = rows.low[i] > 0;
-      layer.append(
+      add(layer,
         s("text", { x: left - 12, y: y + 4, "text-anchor": "end", class: sure ? "strong" : "label" }, clipped(names.get(path), left / 7.2)),
         s("line", { x1: x(rows.low[i]), x2: x(rows.high[i]), y1: y, y2: y, stroke: sure ? "var(--accent)" : "var(--mute)", "stroke-width": 3 }),
         s("circle", { cx: x(rows.importance[i]), cy: y, r: 5, fill: sure ? "var(--accent)" : "var(--surface)", stroke: sure ? "var(--surface)" : "var(--faint)", "stroke-width": 1.5 }),

@@ -1,6 +1,6 @@
 // All parameters at once: one line a trial from its values to its score. Dragging along an axis filters the table, and so every picture.
 
-import { s } from "../dom.js";
+import { add, s } from "../dom.js";
 import { plural } from "../format.js";
 import { extent, linear, path, quantile } from "../scale.js";
 import { quoted } from "../query.js";
@@ -47,10 +47,10 @@ export const parallel = {
     const lines = s("g"), drawn = ranked.filter((place) => store.isShown(place));
     for (const place of drawn.toReversed()) {
       const winner = place === store.winner;
-      lines.append(s("path", { class: "line", d: path(points(place)), stroke: store.colour(place), "stroke-width": winner ? 2.6 : 1.2, "stroke-opacity": winner ? 1 : Math.max(0.25, Math.min(0.75, 40 / drawn.length)) }));
+      add(lines, s("path", { class: "line", d: path(points(place)), stroke: store.colour(place), "stroke-width": winner ? 2.6 : 1.2, "stroke-opacity": winner ? 1 : Math.max(0.25, Math.min(0.75, 40 / drawn.length)) }));
     }
-    layer.append(lines);
-    axes.forEach((axis, i) => layer.append(this.axis(axis, i === axes.length - 1, area)));
+    add(layer, lines);
+    axes.forEach((axis, i) => add(layer, this.axis(axis, i === axes.length - 1, area)));
     return {
       nearest: (px, py) => {
         const i = Math.max(0, axes.findLastIndex((axis) => axis.x <= px)), j = Math.min(axes.length - 1, i + 1);
@@ -65,7 +65,7 @@ export const parallel = {
       },
       highlight: (over) => {
         lines.classList.toggle("dimmed", store.selected.length > 0);
-        for (const place of store.highlighted().filter((each) => values.rank[each] !== null)) over.append(s("path", { class: "line halo", d: path(points(place)) }), s("path", { class: "line", d: path(points(place)), stroke: store.colour(place), "stroke-width": 2.4 }));
+        for (const place of store.highlighted().filter((each) => values.rank[each] !== null)) add(over, s("path", { class: "line halo", d: path(points(place)) }), s("path", { class: "line", d: path(points(place)), stroke: store.colour(place), "stroke-width": 2.4 }));
       },
     };
   },
@@ -98,7 +98,7 @@ export const parallel = {
       handle.addEventListener("click", (click) => click.stopPropagation(), { once: true });
       table.restrict(name, comparisons(axis, start, to));
     });
-    group.append(mark, handle, title);
+    add(group, mark, handle, title);
     return group;
   },
 };

@@ -1,7 +1,7 @@
 // Score against what it costs: which trials nothing beats in both.
 
 import { choice, nearestOf } from "../chart.js";
-import { s } from "../dom.js";
+import { add, s } from "../dom.js";
 import { bytes, duration, metricName, plural, score, short } from "../format.js";
 import { axisBelow, axisLeft, extent, linear, log, path, quantile } from "../scale.js";
 
@@ -19,7 +19,7 @@ export const pareto = {
     const cheapest = front.toSorted((a, b) => trials.values[costs[0]][a] - trials.values[costs[0]][b])[0];
     return {
       title: front.length === 1 ? `${trials.values.trial[front[0]]} is the best and the ${costs[0] === "parameters" ? "smallest" : "cheapest"}` : `${plural(front.length, "trial")} that nothing beats, from ${COSTS[costs[0]][1](trials.values[costs[0]][cheapest])} ${COSTS[costs[0]][0]} on`,
-      subtitle: "Ranked trials, score at their rung; brighter stands higher, hollow did not come past the last rung. Line: nothing beats these in both.",
+      subtitle: "Ranked trials, score at their rung; brighter stands higher, hollow did not come as far as the first ones. Line: nothing beats these in both.",
     };
   },
 
@@ -49,7 +49,7 @@ export const pareto = {
     const steps = [];
     front.forEach(([px, py], i) => { if (i) steps.push([px, steps.at(-1)[1]]); steps.push([px, py]); });
     if (steps.length) steps.push([area.right, steps.at(-1)[1]]);
-    layer.append(
+    add(layer,
       axisLeft(y, { ...area, name: `${metricName(sweep.metric)}${sweep.percent ? ", %" : ""}, ${sweep.mode === "max" ? "higher" : "lower"} is better` }),
       axisBelow(x, { ...area, y: area.bottom, n: width / 120, label: COSTS[cost][1], name: `${COSTS[cost][0]}, less is better` }),
       s("path", { class: "line accent thin", d: path(steps) }),
@@ -57,7 +57,7 @@ export const pareto = {
     );
     return {
       nearest: (px, py) => nearestOf(points, px, py),
-      highlight: (over) => over.append(...store.highlighted().filter((place) => all.includes(place)).map((place) => {
+      highlight: (over) => add(over, ...store.highlighted().filter((place) => all.includes(place)).map((place) => {
         const [px, py] = at(place), end = px > area.right - 60;
         return s("g", {}, s("circle", { cx: px, cy: py, r: 6, fill: store.colour(place), stroke: "var(--surface)", "stroke-width": 1.5 }), s("text", { x: end ? px - 9 : px + 9, y: py - 7, "text-anchor": end ? "end" : "start", class: "label strong halo-text" }, values.trial[place]));
       })),

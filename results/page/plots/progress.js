@@ -1,7 +1,7 @@
 // How good the leader was after how much work.
 
 import { nearestOf } from "../chart.js";
-import { s } from "../dom.js";
+import { add, s } from "../dom.js";
 import { metricName, percent } from "../format.js";
 import { axisBelow, axisLeft, extent, linear, path, spread } from "../scale.js";
 
@@ -18,7 +18,7 @@ export const progress = {
     const total = sweep.device_s / 3600, share = total ? steps.device_h[lastChange(steps)] / total : 0;
     const leader = trials.values.trial[steps.trial[n - 1]];
     return {
-      title: total && share < 0.98 ? `${leader} took the lead after ${percent(share, 0)} of the work` : `${leader} took the lead at the very end`,
+      title: new Set(steps.trial).size === 1 ? `${leader} has led from the first rung on` : total && share < 0.98 ? `${leader} took the lead after ${percent(share, 0)} of the work` : `${leader} took the lead at the very end`,
       subtitle: `Score of the leader, who stands highest by rung, then by score there, against ${device} time of all trials together; dots: a new leader or rung. The line falls where a trial that came further passed one that looked better early.`,
     };
   },
@@ -42,21 +42,21 @@ export const progress = {
       points.push([x(total / unit), points.at(-1)[1]]);
       return path(points);
     };
-    layer.append(
+    add(layer,
       axisLeft(y, { ...area, name: `${metricName(sweep.metric)}${sweep.percent ? ", %" : ""}, ${sweep.mode === "max" ? "higher" : "lower"} is better` }),
       axisBelow(x, { ...area, y: area.bottom, n: Math.max(3, width / 110), name: `${sweep.gpu ? "GPU" : "device"} ${name}, all trials together` }),
       s("path", { d: stepped(steps.best), class: "line faint" }),
       s("path", { d: stepped(steps.score), class: "line accent" }),
     );
     const dots = steps.trial.map((place, i) => [...at(i), place]);
-    for (const [px, py, place] of dots) layer.append(s("circle", { cx: px, cy: py, r: 2.6, fill: place === store.winner ? "var(--accent)" : "var(--surface)", stroke: "var(--accent)", "stroke-width": 1.3 }));
+    for (const [px, py, place] of dots) add(layer, s("circle", { cx: px, cy: py, r: 2.6, fill: place === store.winner ? "var(--accent)" : "var(--surface)", stroke: "var(--accent)", "stroke-width": 1.3 }));
     const ends = spread([{ y: y(steps.score.at(-1) * factor), text: "leader", class: "label accent" }, { y: y(steps.best.at(-1) * factor), text: "best at any", more: "epoch", class: "label" }], 26, area.top, area.bottom);
     if (Math.abs(y(steps.score.at(-1) * factor) - y(steps.best.at(-1) * factor)) < 1) ends.splice(0, ends.length, { y: y(steps.score.at(-1) * factor), text: "leader", class: "label accent" });
-    for (const label of ends) layer.append(s("text", { x: area.right + 6, y: label.y + 4, class: label.class }, label.text, label.more && s("tspan", { x: area.right + 6, dy: 14 }, label.more)));
+    for (const label of ends) add(layer, s("text", { x: area.right + 6, y: label.y + 4, class: label.class }, label.text, label.more && s("tspan", { x: area.right + 6, dy: 14 }, label.more)));
     return {
       nearest: (px, py) => nearestOf(dots, px, py),
       highlight: (top) => {
-        for (const place of store.highlighted()) for (const [px, py] of dots.filter((dot) => dot[2] === place)) top.append(s("circle", { cx: px, cy: py, r: 5, fill: store.colour(place), stroke: "var(--surface)", "stroke-width": 1.5 }));
+        for (const place of store.highlighted()) for (const [px, py] of dots.filter((dot) => dot[2] === place)) add(top, s("circle", { cx: px, cy: py, r: 5, fill: store.colour(place), stroke: "var(--surface)", "stroke-width": 1.5 }));
       },
     };
   },

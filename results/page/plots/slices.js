@@ -1,7 +1,7 @@
 // Each parameter by itself: where trials stand along it.
 
 import { choice, nearestOf } from "../chart.js";
-import { s } from "../dom.js";
+import { add, s } from "../dom.js";
 import { metricName, plural } from "../format.js";
 import { axisBelow, axisLeft, extent, linear, quantile } from "../scale.js";
 import { ordered, valueScale } from "./parameters.js";
@@ -18,6 +18,7 @@ export const slices = {
   message(data) {
     const varied = ordered(data);
     if (!varied.length) return { title: "No parameter differs", empty: "All trials so far have the same values." };
+    if (data.pictures.standing.every((place) => place === null)) return { title: "No place in the leaderboard yet", empty: "Trials appear here once they have one, or have diverged." };
     const { effects } = data.pictures, first = varied[0];
     const bins = effects.parameter.map((path, i) => i).filter((i) => effects.parameter[i] === first.path && effects.low[i] !== null);
     const best = bins.toSorted((a, b) => effects.standing[b] - effects.standing[a])[0];
@@ -51,7 +52,7 @@ export const slices = {
       const x = valueScale(parameter, column, [area.left + 8, area.right - 8]), y = linear([low, high], [area.bottom, area.top]);
       const height = (place) => (byScore ? (values.score[place] === null ? null : y(Math.max(low, Math.min(high, values.score[place] * factor)))) : standing[place] === null ? null : y(standing[place]));
       const group = s("g", { transform: "translate(0,0)" });
-      group.append(
+      add(group,
         s("text", { x: left, y: top + 14, class: "strong" }, parameter.label),
         axisLeft(y, { ...area, n: 4, top: area.top }),
         axisBelow(x, { ...area, y: area.bottom, n: Math.max(3, own / 70), label: shortened(x, parameter) }),
@@ -61,8 +62,8 @@ export const slices = {
           if (path !== parameter.path) return;
           const [from, to] = effects.low_value[i] === null ? around(x, parameter, effects.value[i]) : [x(effects.low_value[i]), x(effects.high_value[i])];
           if (from === null) return;
-          if (effects.low[i] !== null) group.append(s("rect", { x: from, width: Math.max(2, to - from), y: y(effects.high[i]), height: Math.max(1, y(effects.low[i]) - y(effects.high[i])), class: "interval" }));
-          group.append(s("line", { x1: from, x2: Math.max(to, from + 2), y1: y(effects.standing[i]), y2: y(effects.standing[i]), class: "mean" }));
+          if (effects.low[i] !== null) add(group, s("rect", { x: from, width: Math.max(2, to - from), y: y(effects.high[i]), height: Math.max(1, y(effects.low[i]) - y(effects.high[i])), class: "interval" }));
+          add(group, s("line", { x1: from, x2: Math.max(to, from + 2), y1: y(effects.standing[i]), y2: y(effects.standing[i]), class: "mean" }));
         });
       }
       values.trial.forEach((_, place) => {
@@ -70,16 +71,16 @@ export const slices = {
         if (py === null) return;
         const px = x(value) + (parameter.number && !x.step ? 0 : jitter(place) * Math.min(60, (x.step ?? 40) * 0.55));
         points.push([px, py, place]);
-        group.append(values.status[place] === "diverged" ? s("path", { d: `M${px - 2.5},${py - 2.5}l5,5m0,-5l-5,5`, stroke: "var(--bad)", "stroke-width": 1.1 })
+        add(group, values.status[place] === "diverged" ? s("path", { d: `M${px - 2.5},${py - 2.5}l5,5m0,-5l-5,5`, stroke: "var(--bad)", "stroke-width": 1.1 })
           : s("circle", { cx: px, cy: py, r: place === store.winner ? 4.5 : 2.8, fill: store.survives(place) ? store.colour(place) : "var(--surface)", stroke: store.survives(place) ? "var(--surface)" : store.colour(place), "stroke-width": store.survives(place) ? 0.8 : 1.1 }));
       });
-      layer.append(group);
+      add(layer, group);
     });
     return {
       nearest: (px, py) => nearestOf(points, px, py, 12),
       highlight: (over) => {
         const places = new Map(store.highlighted().map((place) => [place, store.colour(place)]));
-        over.append(...points.filter((point) => places.has(point[2])).map(([px, py, place]) => s("circle", { cx: px, cy: py, r: 5, fill: places.get(place), stroke: "var(--surface)", "stroke-width": 1.4 })));
+        add(over, ...points.filter((point) => places.has(point[2])).map(([px, py, place]) => s("circle", { cx: px, cy: py, r: 5, fill: places.get(place), stroke: "var(--surface)", "stroke-width": 1.4 })));
       },
     };
   },
@@ -95,4 +96,14 @@ function around(x, parameter, value) {
   return [x(key) - half, x(key) + half];
 }
 
-const shortened = (x, parameter) => (parameter.number ? x.label : (value) => { const most = Math.max(3, Math.floor(x.step / 6.6)); return value.length > most ? `${value.slice(0, most - 1)}…` : value; });
+const shortened = (x, parameter) => (parameter.number ? x.label : (value) => wrapped(value, Math.max(4, Math.floor(x.step / 6.4))));
+
+/** Return a name in up to three lines, broken behind its joints. */
+function wrapped(text, most) {
+  const lines = [""];
+  for (const piece of text.split(/(?<=[-_ /.,])/)) {
+    if (lines.at(-1) && (lines.at(-1) + piece).length > most && lines.length < 3) lines.push(piece);
+    else lines[lines.length - 1] += piece;
+  }
+  return lines.map((line) => (line.length > most + 1 ? `${line.slice(0, most)}…` : line));
+}

@@ -1,6 +1,6 @@
 // Who trained what, when: one bar a segment, one row a worker.
 
-import { s } from "../dom.js";
+import { add, s } from "../dom.js";
 import { moment, percent, plural } from "../format.js";
 import { axisBelow, linear } from "../scale.js";
 
@@ -32,16 +32,16 @@ export const timeline = {
     const last = Math.max(...bars.map((bar) => bar[5])), [, unit, name] = UNITS.find(([least]) => last >= least);
     const x = linear([0, last / unit], [left, width - 12]);
     const most = Math.floor(left / 6.6);
-    if (names) layer.append(...workers.map((worker, i) => s("text", { x: left - 10, y: i * row + row / 2 + 4, "text-anchor": "end", class: "label" }, worker.length > most ? `…${worker.slice(1 - most)}` : worker)));
-    layer.append(axisBelow(x, { left, right: width - 12, y: bottom + 4, n: width / 110, name: `${name} since the first epoch` }));
+    if (names) add(layer, ...workers.map((worker, i) => s("text", { x: left - 10, y: i * row + row / 2 + 4, "text-anchor": "end", class: "label" }, worker.length > most ? `…${worker.slice(1 - most)}` : worker)));
+    add(layer, axisBelow(x, { left, right: width - 12, y: bottom + 4, n: width / 110, name: `${name} since the first epoch` }));
     const boxes = bars.map(([worker, place, , , from, to]) => ({ place, x: x(from / unit), y: worker * row + (row > 6 ? 2 : 0), width: Math.max(1, x(to / unit) - x(from / unit) - 0.7), height: Math.max(1, row - (row > 6 ? 4 : 0)) }));
     const rect = (box, fill, more = {}) => s("rect", { x: box.x, y: box.y, width: box.width, height: box.height, fill, ...more });
-    layer.append(...boxes.map((box) => rect(box, store.colour(box.place), { opacity: store.isShown(box.place) ? null : 0.15 })));
+    add(layer, ...boxes.map((box) => rect(box, store.colour(box.place), { opacity: store.isShown(box.place) ? null : 0.15 })));
     return {
       nearest: (px, py) => boxes.find((box) => px >= box.x - 1 && px <= box.x + box.width + 1 && py >= box.y && py <= box.y + box.height)?.place ?? null,
       highlight: (over) => {
         const places = new Set(store.highlighted());
-        over.append(...boxes.filter((box) => places.has(box.place)).map((box) => rect(box, store.colour(box.place), { stroke: "var(--ink)", "stroke-width": 1.5 })));
+        add(over, ...boxes.filter((box) => places.has(box.place)).map((box) => rect(box, store.colour(box.place), { stroke: "var(--ink)", "stroke-width": 1.5 })));
       },
     };
   },
