@@ -26,8 +26,8 @@ def landscape(frames: Frames, steps: pd.DataFrame | None = None) -> pd.DataFrame
         steps: What `results.steps.read` gave; None where no steps were recorded.
     """
     groups = _groups(frames)
-    losses = frames.curves.rename(columns={"epoch": "at"}) if steps is None else steps.rename(columns={"step": "at"})
-    losses = losses[["trial", "at", "train_loss"]].merge(groups, on="trial")
+    losses = frames.curves[["trial", "epoch", "train_loss"]] if steps is None else steps[["trial", "step", "train_loss"]]
+    losses = losses.set_axis(["trial", "at", "train_loss"], axis=1).merge(groups, on="trial")
     losses = losses[losses["train_loss"].abs() < float("inf")]
     if losses.empty:
         return pd.DataFrame(columns=COLUMNS)

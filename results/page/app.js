@@ -141,6 +141,9 @@ const toPaper = () => { applyTheme(); for (const chart of charts) { chart.near =
 paper.addEventListener("change", toPaper);
 addEventListener("beforeprint", toPaper);
 
+// A live page brings new data this way.
+document.addEventListener("shortlist:data", (event) => show(event.detail));
+
 applyTheme();
 show(JSON.parse(find("data").textContent));
 restore();
