@@ -29,8 +29,7 @@ def page(data: Mapping[str, Any]) -> str:
     """
     code = script()
     policy = (
-        f"default-src 'none'; script-src '{_digest(code)}'; style-src 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src '{_digest(code)}'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
     )
     parts = {
         "policy": html.escape(policy),

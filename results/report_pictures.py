@@ -73,7 +73,16 @@ def _final(folder: Path, places: Mapping[str, int]) -> dict[str, Any]:
     content: dict[str, Any] = {"id": folder.name, "trial": places.get(folder.name.partition("-")[0])}
     try:
         metrics = json.loads((folder / "metrics.json").read_bytes())
-        kept = ("epochs", "parameters", "val_accuracy", "val_loss", "test_accuracy", "test_accuracy_low", "test_accuracy_high", "test_examples")
+        kept = (
+            "epochs",
+            "parameters",
+            "val_accuracy",
+            "val_loss",
+            "test_accuracy",
+            "test_accuracy_low",
+            "test_accuracy_high",
+            "test_examples",
+        )
         content |= {name: significant(metrics[name]) for name in kept}
         content["runs"] = [
             {name: significant(run[name]) for name in ("seed", "epochs", "val_accuracy", "test_accuracy")} for run in metrics["runs"]
@@ -163,7 +172,7 @@ def _landscape(frames: Frames, steps: pd.DataFrame | None, places: Mapping[str, 
     return {
         "unit": "epoch" if steps is None else "step",
         "bands": [
-            {"group": str(group), "trials": [places[trial] for trial in trials.split()], **_rows(rows[["at", "n", "low", "high"]])}
+            {"group": str(group), "trials": [places[trial] for trial in str(trials).split()], **_rows(rows[["at", "n", "low", "high"]])}
             for (group, trials), rows in bands.groupby(["group", "trials"], sort=True)
         ],
     }

@@ -90,14 +90,15 @@ def short_names(paths: Sequence[str]) -> dict[str, str]:
 def table(frames: Frames, about_parameters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the leaderboard: `columns`, a description each, and `values`, id -> one value a trial, in rank order."""
     meanings = {column.name: (column.unit, column.meaning) for column in COLUMNS}
-    columns, values = [], {"trial": [str(trial) for trial in frames.board["trial"]]}
-    for name, (label, kind, on) in _SHOWN.items():
+    columns: list[dict[str, Any]] = []
+    values: dict[str, list[Any]] = {"trial": [str(trial) for trial in frames.board["trial"]]}
+    metric_kind = "fraction" if frames.about.metric.endswith("accuracy") else "number"
+    for name, (label, shown_as, on) in _SHOWN.items():
         if name not in frames.board.columns:  # a file of an earlier release
             continue
         cells = rounded(frames.board[name])
         empty = all(cell is None for cell in cells)
-        if kind == "metric":
-            kind = "fraction" if frames.about.metric.endswith("accuracy") else "number"
+        kind = metric_kind if shown_as == "metric" else shown_as
         unit, meaning = meanings[name]
         columns.append({"id": name, "label": label, "kind": kind, "unit": unit, "meaning": meaning, "on": on and not empty, "empty": empty})
         values[name] = cells
@@ -140,8 +141,8 @@ def curves(frames: Frames) -> dict[str, Any]:
     """Return metric -> one list a trial, in rank order: the value at epochs 1, 2, ... as whole numbers of 1 / `scale`; null is a gap."""
     told = frames.curves
     order = {trial: place for place, trial in enumerate(frames.board["trial"])}
-    places = told["trial"].map(order)
-    told, places = told[places.notna()], places.dropna().astype(int).to_numpy()
+    told = told[told["trial"].isin(order)]
+    places = told["trial"].map(order).to_numpy(dtype=int)
     epochs = told["epoch"].to_numpy(dtype=int)
     found: dict[str, Any] = {"scale": SCALE}
     for metric in CURVES:

@@ -1,6 +1,6 @@
 """A sweep to look at: the real engine over made-up learning curves, the same every time. Trials of eight networks on simulated workers.
 
-    python -m tests.demo_sweep FOLDER [--trials 120] [--stop-after EPOCHS]
+python -m tests.demo_sweep FOLDER [--trials 120] [--stop-after EPOCHS]
 """
 
 import argparse
@@ -44,9 +44,7 @@ def demo(trials: int = 120, **changes: Any) -> Sweep:
         "data": {"name": "cifar10", "validation": 5000},
         "trial": {
             "model": {
-                "choice": [
-                    {"label": name, "family": "resnet", "blocks": blocks, "channels": 16} for name, (blocks, *_) in NETWORKS.items()
-                ]
+                "choice": [{"label": name, "family": "resnet", "blocks": blocks, "channels": 16} for name, (blocks, *_) in NETWORKS.items()]
             },
             "optimizer": {"choice": ["sgd", "adam", "adagrad"]},
             "lr": {"loguniform": [1e-5, 1e-1]},
@@ -133,14 +131,22 @@ def _on_workers(told: Sequence[Event]) -> list[Event]:
                 trial = next(trial for trial, _ in held.items() if not _trains_on(told, place, trial))
                 heapq.heappush(free, held.pop(trial))
             held[event.trial] = heapq.heappop(free)
-        if isinstance(event, Reported):
-            event = _filled(event, WORKERS[held[event.trial]])
-        if isinstance(event, Ended) and event.status == "diverged":
-            event = replace(event, reason=f"training loss is not finite at step {300 + int(event.trial[1:]) * 7}", log_tail=_log(event))
-        if isinstance(event, Ended) and event.status == "out_of_memory":
-            event = replace(event, reason="the device has 79.1 GiB, 0.3 GiB of them free, and 1.2 GiB were asked for", log_tail=_log(event))
-        found.append(event)
+        found.append(_told(event, held))
     return found
+
+
+def _told(event: Event, held: Mapping[str, int]) -> Event:
+    match event:
+        case Reported():
+            return _filled(event, WORKERS[held[event.trial]])
+        case Ended(status="diverged"):
+            step = 300 + int(event.trial[1:]) * 7
+            return replace(event, reason=f"training loss is not finite at step {step}", log_tail=_log(event))
+        case Ended(status="out_of_memory"):
+            full = "the device has 79.1 GiB, 0.3 GiB of them free, and 1.2 GiB were asked for"
+            return replace(event, reason=full, log_tail=_log(event))
+        case _:
+            return event
 
 
 def _log(event: Ended) -> tuple[str, ...]:

@@ -26,13 +26,14 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("pages")
     sweep = demo_sweep.demo(60)
     finished = demo_sweep.store(root / "finished", sweep, demo_sweep.events(sweep))
-    hidden = [recorded.suggested("t00001", values={"model": EVIL, "lr": 0.1}), recorded.suggested("t00002", values={"model": "b", "lr": 0.2})]
-    ended = [fact for trial in ("t00001", "t00002") for fact in (recorded.launched(trial), recorded.ended(trial, "failed", EVIL))]
+    models = {"t00001": EVIL, "t00002": "b"}
+    suggested = [recorded.suggested(trial, values={"model": model, "lr": 0.1}) for trial, model in models.items()]
+    ended = [fact for trial in models for fact in (recorded.launched(trial), recorded.ended(trial, "failed", EVIL))]
     note = Noted(at=recorded.AT, request="r1", author=EVIL, trial="t00001", text=EVIL)
     states: dict[str, list[Event]] = {
         "empty": [recorded.started()],
         "running": demo_sweep.events(demo_sweep.demo(20), stop_after=40, killed=True),
-        "failed": [recorded.started(sweep=EVIL, num_trials=2), recorded.driver(), *hidden, *ended, note, recorded.stopped("failed")],
+        "failed": [recorded.started(sweep=EVIL, num_trials=2), recorded.driver(), *suggested, *ended, note, recorded.stopped("failed")],
     }
     stores = {"finished": finished} | {name: recorded.store(root / name, events) for name, events in states.items()}
     for name, storage in stores.items():
@@ -57,7 +58,9 @@ def watched(browser: Browser, **options: Any) -> Iterator[Page]:
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: None if request.url.startswith(("file:", "about:", "blob:", "data:")) else complaints.append(request.url))
+    page.on(
+        "request", lambda request: None if request.url.startswith(("file:", "about:", "blob:", "data:")) else complaints.append(request.url)
+    )
     page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
     yield page
     context.close()
@@ -313,8 +316,9 @@ def test_every_picture_has_a_name_and_every_control_a_label(page: Page) -> None:
     for picture in pictures.all():
         assert len(picture.get_attribute("aria-label") or "") > 30
     nameless = page.evaluate(
-        """() => [...document.querySelectorAll('button, a, input, select, summary')].filter((element) =>
-             !(element.textContent.trim() || element.getAttribute('aria-label') || element.labels?.length)).map((element) => element.outerHTML)"""
+        """() => [...document.querySelectorAll('button, a, input, select, summary')]
+             .filter((element) => !(element.textContent.trim() || element.getAttribute('aria-label') || element.labels?.length))
+             .map((element) => element.outerHTML)"""
     )
     assert nameless == []
 
@@ -339,7 +343,9 @@ def test_new_data_leave_choices_and_scrolling_as_they_are(page: Page) -> None:
     page.get_by_role("searchbox").fill("score>10")
     page.locator(".scroller").evaluate("element => element.scrollTo(0, 200)")
     before = address(page), page.locator(".scroller").evaluate("element => element.scrollTop")
-    page.evaluate("document.dispatchEvent(new CustomEvent('shortlist:data', {detail: JSON.parse(document.getElementById('data').textContent)}))")
+    page.evaluate(
+        "document.dispatchEvent(new CustomEvent('shortlist:data', {detail: JSON.parse(document.getElementById('data').textContent)}))"
+    )
     assert (address(page), page.locator(".scroller").evaluate("element => element.scrollTop")) == before
     assert page.locator(".picked .pick").count() == 1
 

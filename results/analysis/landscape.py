@@ -34,7 +34,7 @@ def landscape(frames: Frames, steps: pd.DataFrame | None = None) -> pd.DataFrame
     width = -(-int(losses["at"].max()) // MOST_POINTS)
     if width > 1:
         losses["at"] = -(-losses["at"] // width) * width
-        losses = losses.groupby(["group", "trial", "at"], as_index=False)["train_loss"].mean()
+        losses = losses.groupby(["group", "trial", "at"])["train_loss"].mean().reset_index()
     members = losses.groupby("group")["trial"].agg(lambda trials: " ".join(sorted(set(trials)))).rename("trials")
     bands = losses.groupby(["group", "at"])["train_loss"].agg(n="count", low="min", high="max").reset_index()
     return bands[bands["n"] >= MIN_RATES].merge(members, on="group")[COLUMNS].reset_index(drop=True)

@@ -67,6 +67,7 @@ export class Chart {
     this.drawn = this.plot.draw(this.frame, this.store) ?? {};
     this.svg = s("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${this.title.textContent}. ${this.subtitle.textContent}` }, base, this.layer);
     fill(this.stage, this.svg);
+    this.stage.style.minHeight = `${height}px`;
     this.highlight();
   }
 

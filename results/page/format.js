@@ -84,3 +84,18 @@ export function atThePoint(texts) {
     return text + (own === 0 ? POINT_SPACE + FIGURE_SPACE.repeat(longest - 1) : FIGURE_SPACE.repeat(longest - own));
   };
 }
+
+/** Return a text in so many characters; what is left out is in its middle, as names differ at their ends. */
+export const clipped = (text, most) => (text.length <= most ? text : `${text.slice(0, Math.ceil((most - 1) / 2))}…${text.slice(text.length - Math.floor((most - 1) / 2))}`);
+
+/** Return name -> what is written where names may have so many characters: what all of them share gives way first. */
+export function shortNames(names, most) {
+  if (names.every((name) => name.length <= most) || names.length < 2) return new Map(names.map((name) => [name, clipped(name, most)]));
+  const joints = names.map((name) => name.split(/(?<=[-_ /.,])/));
+  const shared = (lists) => { let n = 0; while (lists.every((list) => n < list.length - 1 && list[n] === lists[0][n])) n += 1; return n; };
+  const front = shared(joints), back = shared(joints.map((list) => list.slice(front).toReversed()));
+  return new Map(names.map((name, i) => {
+    const middle = joints[i].slice(front, joints[i].length - back).join("");
+    return [name, clipped(`${front ? "…" : ""}${back ? middle.replace(/[-_ /.,]$/, "") : middle}${back ? "…" : ""}`, most)];
+  }));
+}

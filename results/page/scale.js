@@ -3,6 +3,8 @@
 import { number, short } from "./format.js";
 import { s } from "./dom.js";
 
+const CHARACTER = 6.4;  // pixels of one at 13 px, on average
+
 /** Return a linear scale. */
 export function linear([low, high], [from, to]) {
   if (!(high > low)) { const around = Math.abs(low) * 0.05 || 0.5; low -= around; high += around; }
@@ -58,11 +60,18 @@ export function band(values, [from, to]) {
 /** Draw the axis below a picture: hairline, ticks, labels, and what it shows. */
 export function axisBelow(scale, { left, right, y, name, n = 6, label = scale.label }) {
   const ticks = scale.ticks(n);
+  let end = -Infinity;  // of the label before: one that would touch it is left out
+  const labelled = ticks.map((tick) => {
+    const texts = [label(tick)].flat(), half = Math.max(...texts.map((text) => String(text).length)) * CHARACTER / 2;
+    if (scale(tick) - half < end + 4) return null;
+    end = scale(tick) + half;
+    return texts;
+  });
   return s("g", { class: "axis" },
     s("line", { x1: left, x2: right, y1: y, y2: y }),
-    ticks.map((tick) => [
+    ticks.map((tick, i) => [
       s("line", { x1: scale(tick), x2: scale(tick), y1: y, y2: y + 4 }),
-      s("text", { x: scale(tick), y: y + 17, "text-anchor": "middle" }, [label(tick)].flat().map((text, i) => (i ? s("tspan", { x: scale(tick), dy: 14 }, text) : text))),
+      labelled[i] && s("text", { x: scale(tick), y: y + 17, "text-anchor": "middle" }, labelled[i].map((text, i) => (i ? s("tspan", { x: scale(tick), dy: 14 }, text) : text))),
     ]),
     name && s("text", { x: right, y: y + 34, "text-anchor": "end", class: "name" }, name));
 }

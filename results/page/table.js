@@ -74,7 +74,7 @@ export class Table {
     const width = this.scroller.clientWidth;
     if (width === this.width || !width) return;
     this.width = width;
-    if (this.store.data) { this.header(); this.paint(); }
+    if (this.store.data) { this.header(); this.tools(); this.paint(); }
   }
 
   /** Return the columns shown now. */

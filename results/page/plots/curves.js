@@ -20,8 +20,8 @@ export const curves = {
     if (!trained) return { title: "No epoch yet", empty: "Curves appear with the first epoch that a trial reports." };
     const farthest = Math.max(0, ...trials.values.rung_epochs), first = trials.values.rung_epochs.filter((rung) => rung === farthest && rung > 0).length;
     const overtaken = trained > 1 && pictures.progress.trial.length ? behindAt(sweep, told, trials) : null;
-    const title = overtaken !== null && overtaken.ahead > 0 ? `At epoch ${overtaken.rung}, ${plural(overtaken.ahead, "trial")} stood before the winner` : overtaken !== null ? `The winner led from epoch ${overtaken.rung} on` : `${plural(trained, "trial")} trained so far`;
-    return { title, subtitle: `One line a trial, ${count(trained)} in all. ${first && first < trained ? `Grey: behind or dropped; coloured: ${count(first)} ${farthest >= sweep.max_epochs ? "trained in full" : `at the highest rung so far, ${plural(farthest, "epoch")}`}, the brighter the better; ` : ""}dotted: rungs, at which the scheduler compares.` };
+    const title = overtaken !== null && overtaken.ahead > 0 ? `At epoch ${overtaken.rung}, ${plural(overtaken.ahead, "trial")} stood before the winner` : overtaken !== null ? `The winner led from epoch ${overtaken.rung} on` : `${plural(trained, "trial")} trained${sweep.state === "finished" ? "" : " so far"}`;
+    return { title, subtitle: `One line a trial, ${count(trained)} in all. ${first && first < trained ? `Grey: behind or dropped; coloured: ${count(first)} ${farthest >= sweep.max_epochs ? "trained in full" : `at the highest rung so far, ${plural(farthest, "epoch")}`}, the brighter the better. ` : ""}${sweep.ladder.length ? "Dotted: rungs, at which the scheduler compares." : ""}` };
   },
 
   rows({ sweep, curves: told, trials }) {

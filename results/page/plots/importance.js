@@ -1,7 +1,7 @@
 // Which parameter decided: how much worse a trial's standing is predicted without each.
 
 import { add, s } from "../dom.js";
-import { percent } from "../format.js";
+import { clipped, percent } from "../format.js";
 import { linear } from "../scale.js";
 
 const ROW = 30, TOP = 10;  // pixels; parameters drawn
@@ -13,10 +13,10 @@ export const importance = {
   message({ parameters, pictures: { importance: found } }) {
     const { rows } = found;
     if (!rows.parameter.length) return { title: "Which parameter decided cannot be said", empty: `${found.remark[0].toUpperCase()}${found.remark.slice(1)}.` };
-    const names = labels(parameters), sure = rows.low[0] > 0;
-    const apart = rows.parameter.length < 2 || rows.low[0] > rows.high[1];
+    const names = labels(parameters), [first, second] = rows.parameter.map((path) => names.get(path));
+    const sure = rows.low.filter((low) => low > 0).length, apart = rows.low[0] > rows.high[1];
     return {
-      title: !sure ? "No single parameter decided" : apart ? `${names.get(rows.parameter[0])} decided most` : `${names.get(rows.parameter[0])} and ${names.get(rows.parameter[1])} decided most`,
+      title: !sure ? "No single parameter decided" : sure === 1 && !apart && second ? `${first} mattered, nothing else surely` : apart || sure === 1 ? `${first} decided most` : `${first} and ${second} decided most`,
       subtitle: `Share of the variance of standings that is no longer predicted when a parameter's values are exchanged; bars: 95 % interval. From ${found.n} trials forests predict ${percent(found.explained, 0)} of it on trials they have not seen; it is what goes together, not what causes.`,
     };
   },
@@ -35,7 +35,7 @@ export const importance = {
     rows.parameter.slice(0, n).forEach((path, i) => {
       const y = i * ROW + ROW / 2, sure = rows.low[i] > 0;
       add(layer,
-        s("text", { x: left - 12, y: y + 4, "text-anchor": "end", class: sure ? "strong" : "label" }, clipped(names.get(path), left / 7.2)),
+        s("text", { x: left - 12, y: y + 4, "text-anchor": "end", class: sure ? "strong" : "label" }, clipped(names.get(path), Math.floor(left / 7.2))),
         s("line", { x1: x(rows.low[i]), x2: x(rows.high[i]), y1: y, y2: y, stroke: sure ? "var(--accent)" : "var(--mute)", "stroke-width": 3 }),
         s("circle", { cx: x(rows.importance[i]), cy: y, r: 5, fill: sure ? "var(--accent)" : "var(--surface)", stroke: sure ? "var(--surface)" : "var(--faint)", "stroke-width": 1.5 }),
       );
@@ -45,5 +45,3 @@ export const importance = {
 };
 
 const labels = (parameters) => new Map(parameters.map((parameter) => [parameter.path, parameter.label]));
-
-const clipped = (text, longest) => (text.length > longest ? `…${text.slice(-Math.floor(longest) + 1)}` : text);

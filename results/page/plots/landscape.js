@@ -2,7 +2,7 @@
 
 import { picked } from "../colour.js";
 import { add, s } from "../dom.js";
-import { plural } from "../format.js";
+import { plural, shortNames } from "../format.js";
 import { axisBelow, axisLeft, extent, linear, log, path, spread } from "../scale.js";
 
 const MOST = 6;  // bands in one picture
@@ -26,7 +26,7 @@ export const landscape = {
   },
 
   draw({ layer, width, height }, store) {
-    const bands = widest(store.data.pictures.landscape.bands), { unit } = store.data.pictures.landscape, area = { left: 52, right: width - Math.min(190, width * 0.3), top: 32, bottom: height - 46 };
+    const bands = widest(store.data.pictures.landscape.bands), { unit } = store.data.pictures.landscape, area = { left: 52, right: width - Math.min(240, width * 0.34), top: 32, bottom: height - 46 };
     const [low, high] = extent(bands.flatMap((band) => [...band.low, ...band.high]).filter((value) => value > 0));
     const y = log([low, high], [area.bottom, area.top]), x = linear([1, Math.max(2, ...bands.flatMap((band) => band.at))], [area.left, area.right]);
     add(layer, axisLeft(y, { ...area, name: "training loss, nats, lower is better" }), axisBelow(x, { ...area, y: area.bottom, n: width / 110, name: unit }));
@@ -36,8 +36,8 @@ export const landscape = {
       add(layer, s("path", { d: `${path(outline)}Z`, fill: picked(i), "fill-opacity": 0.22, stroke: picked(i), "stroke-width": 1 }));
       return { y: (at(band.high).at(-1)[1] + at(band.low).at(-1)[1]) / 2, colour: picked(i), text: band.group };
     });
-    const most = Math.floor((width - area.right - 12) / 6.8);
-    add(layer, ...spread(labels, 16, area.top, area.bottom).map((label) => s("text", { x: area.right + 8, y: label.y + 4, class: "label", style: `fill:${label.colour}` }, label.text.length > most ? `${label.text.slice(0, most - 1)}…` : label.text)));
+    const most = Math.floor((width - area.right - 12) / 6.8), texts = shortNames(bands.map((band) => band.group), most);
+    add(layer, ...spread(labels, 16, area.top, area.bottom).map((label) => s("text", { x: area.right + 8, y: label.y + 4, class: "label", style: `fill:${label.colour}` }, texts.get(label.text))));
     return {};
   },
 };

@@ -1,13 +1,13 @@
 // All parameters at once: one line a trial from its values to its score. Dragging along an axis filters the table, and so every picture.
 
 import { add, s } from "../dom.js";
-import { plural } from "../format.js";
+import { plural, shortNames } from "../format.js";
 import { extent, linear, path, quantile } from "../scale.js";
 import { quoted } from "../query.js";
 import { ordered, valueScale } from "./parameters.js";
 
 const MOST = 9;  // axes besides the score's
-const REACH = 8;
+const REACH = 8, LONGEST = 16;  // pixels between pointer and line; characters of a label
 
 export const parallel = {
   id: "parallel",
@@ -42,6 +42,7 @@ export const parallel = {
       ...shown.map((parameter) => ({ label: parameter.label, parameter, scale: valueScale(parameter, values[`config.${parameter.path}`], [area.bottom, area.top]), value: (place) => values[`config.${parameter.path}`][place] })),
       { label: `score${sweep.percent ? " %" : ""}`, name: "score", scale: linear(scoreRange, [area.bottom, area.top]), value: (place) => Math.max(scoreRange[0], Math.min(scoreRange[1], values.score[place] * factor)) },
     ];
+    area.left = Math.max(34, ...axes[0].scale.ticks(6).map((tick) => 14 + 6.8 * written(axes[0].scale)(tick).length));
     axes.forEach((axis, i) => { axis.x = area.left + (i / (axes.length - 1)) * (area.right - area.left); });
     const points = (place) => axes.map((axis) => { const value = axis.value(place); return value === null ? null : [axis.x, axis.scale(value) + (axis.scale.step ? jitter(place) * axis.scale.step * 0.3 : 0)]; });
     const lines = s("g"), drawn = ranked.filter((place) => store.isShown(place));
@@ -72,7 +73,7 @@ export const parallel = {
 
   axis(axis, last, area) {
     const { table } = this, name = axis.name ?? axis.label;
-    const label = axis.scale.step ? (value) => clipped(axis.scale.label(value)) : axis.scale.label;
+    const label = written(axis.scale);
     const side = last ? 1 : -1;
     const group = s("g", { class: "axis upright" },
       s("line", { x1: axis.x, x2: axis.x, y1: area.top, y2: area.bottom }),
@@ -124,4 +125,9 @@ function agreed({ trials: { values } }, varied, top) {
 
 const jitter = (place) => ((place * 0.618034) % 1) - 0.5;
 
-const clipped = (text) => (text.length > 12 ? `${text.slice(0, 11)}…` : text);
+/** Return what writes an axis's values. */
+function written(scale) {
+  if (!scale.step) return scale.label;
+  const texts = shortNames(scale.domain.map(scale.label), LONGEST);
+  return (value) => texts.get(scale.label(value));
+}

@@ -2,7 +2,7 @@
 
 import { choice, nearestOf } from "../chart.js";
 import { add, s } from "../dom.js";
-import { metricName, plural } from "../format.js";
+import { clipped, metricName, plural } from "../format.js";
 import { axisBelow, axisLeft, extent, linear, quantile } from "../scale.js";
 import { ordered, valueScale } from "./parameters.js";
 
@@ -105,5 +105,5 @@ function wrapped(text, most) {
     if (lines.at(-1) && (lines.at(-1) + piece).length > most && lines.length < 3) lines.push(piece);
     else lines[lines.length - 1] += piece;
   }
-  return lines.map((line) => (line.length > most + 1 ? `${line.slice(0, most)}…` : line));
+  return lines.map((line) => clipped(line, most + 1));
 }

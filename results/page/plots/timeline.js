@@ -1,7 +1,7 @@
 // Who trained what, when: one bar a segment, one row a worker.
 
 import { add, s } from "../dom.js";
-import { moment, percent, plural } from "../format.js";
+import { clipped, moment, percent, plural } from "../format.js";
 import { axisBelow, linear } from "../scale.js";
 
 const UNITS = [[3600 * 3, 3600, "hours"], [180, 60, "minutes"], [0, 1, "seconds"]];
@@ -32,7 +32,7 @@ export const timeline = {
     const last = Math.max(...bars.map((bar) => bar[5])), [, unit, name] = UNITS.find(([least]) => last >= least);
     const x = linear([0, last / unit], [left, width - 12]);
     const most = Math.floor(left / 6.6);
-    if (names) add(layer, ...workers.map((worker, i) => s("text", { x: left - 10, y: i * row + row / 2 + 4, "text-anchor": "end", class: "label" }, worker.length > most ? `…${worker.slice(1 - most)}` : worker)));
+    if (names) add(layer, ...workers.map((worker, i) => s("text", { x: left - 10, y: i * row + row / 2 + 4, "text-anchor": "end", class: "label" }, clipped(worker, most))));
     add(layer, axisBelow(x, { left, right: width - 12, y: bottom + 4, n: width / 110, name: `${name} since the first epoch` }));
     const boxes = bars.map(([worker, place, , , from, to]) => ({ place, x: x(from / unit), y: worker * row + (row > 6 ? 2 : 0), width: Math.max(1, x(to / unit) - x(from / unit) - 0.7), height: Math.max(1, row - (row > 6 ? 4 : 0)) }));
     const rect = (box, fill, more = {}) => s("rect", { x: box.x, y: box.y, width: box.width, height: box.height, fill, ...more });
