@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from results import report
 from results.events import Event, Noted
 from tests import demo_sweep, recorded
-from tests.browsers import draw_all, opened
+from tests.browsers import draw_all, opened, watched
 
 pytestmark = pytest.mark.browser
 
@@ -49,22 +49,6 @@ def recorded_now() -> float:
 def desk(browser: Browser) -> Iterator[Page]:
     """One wide window for all tests; each opens the page anew. Whatever it complains of, or asks the network for, fails the last test."""
     yield from watched(browser, viewport=WIDE, color_scheme="light", accept_downloads=True)
-
-
-def watched(browser: Browser, **options: Any) -> Iterator[Page]:
-    context = browser.new_context(**options)
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "request", lambda request: None if request.url.startswith(("file:", "about:", "blob:", "data:")) else complaints.append(request.url)
-    )
-    page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
-    yield page
-    context.close()
-    assert complaints == []
 
 
 @pytest.fixture

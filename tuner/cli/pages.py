@@ -7,6 +7,8 @@ import typer
 
 from tuner.cli.arguments import Runs, Stored
 
+NAME = "report.html"  # in the sweep's folder
+
 
 def report(
     sweep: Stored,
@@ -28,16 +30,15 @@ def report(
 
     place = find_sweep(sweep, storage)
     page = pages.render(place, now=time.time()).encode()
-    target = (place.path("report.html") if output is None else output).resolve()
-    Storage(target.parent).write_atomic(target.name, page)
-    print(f"{_near(target)}: {_size(len(page))}")
+    if output is None:
+        place.write_atomic(NAME, page)
+        written = f"{place}/{NAME}"
+    else:
+        Storage(output.resolve().parent).write_atomic(output.name, page)
+        written = str(output)
+    print(f"{written}: {_size(len(page))}")
     if show:
-        webbrowser.open(target.as_uri())
-
-
-def _near(path: Path) -> Path:
-    """Return a path as one would type it here."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+        webbrowser.open((place.path(NAME) if output is None else output).resolve().as_uri())
 
 
 def _size(num_bytes: int) -> str:
