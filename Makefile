@@ -11,7 +11,7 @@ FAST := not ray and not slow and not browser and not gpu
 INSTALLS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart install test soak check bench format clean
+.PHONY: help quickstart install test soak screenshots check bench format clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,11 @@ test: $(VENV)/.installed-dev  ## run every test
 soak: $(VENV)/.installed-dev  ## kill a sweep's driver fifty times through Ray, with one worker and with two (half an hour or more)
 	PYTHONPATH=$(CURDIR) $(BIN)/python tests/soak.py --kills 50 --workers 1
 	PYTHONPATH=$(CURDIR) $(BIN)/python tests/soak.py --kills 50 --workers 2
+
+screenshots: $(VENV)/.installed-dev  ## draw every page, phone and desk, light and dark, into build/screenshots/ to look at
+	$(BIN)/shortlist run search_spaces/digits.yaml
+	$(BIN)/shortlist promote digits
+	$(BIN)/python -m tests.screenshots build/screenshots --sweep runs/digits
 
 check: $(VENV)/.installed-dev  ## format, lint, types, arrows and the fast tests
 	$(BIN)/ruff format --check

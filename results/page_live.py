@@ -3,14 +3,11 @@
 import base64
 import hashlib
 import html
-import importlib
 import json
 import re
 from importlib import resources
-from typing import Any
 
-from results import live
-from results.errors import ResultsError
+from results import live, report
 from results.storage import Storage
 
 _SCRIPT = re.compile(r"<script(?: [^>]*)?>(.*?)</script>", re.DOTALL)
@@ -29,7 +26,7 @@ def render(storage: Storage, *, now: float, events: str, data: str) -> str:
         ResultsError: The sweep cannot be read; its class says why.
     """
     version = live.table_version(storage)  # before the page is made: what changes meanwhile is asked for again
-    page: str = _report().render(storage, now=now)
+    page = report.render(storage, now=now)
     code = (resources.files("results") / "page" / "live.js").read_text(encoding="utf-8")
     attributes = {"events": events, "data": data, "version": version}
     told = " ".join(f'data-{name}="{html.escape(value)}"' for name, value in attributes.items())
@@ -41,7 +38,7 @@ def render(storage: Storage, *, now: float, events: str, data: str) -> str:
 
 def data(storage: Storage, *, now: float) -> str:
     """Return what the page shows, as JSON. Arguments and errors as in `render`."""
-    content: dict[str, Any] = _report().page_data(storage, now=now)
+    content = report.page_data(storage, now=now)
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
@@ -54,10 +51,3 @@ def policy(page: str) -> str:
 def digest(code: str) -> str:
     """Return how a policy names a script that stands in a page."""
     return "sha256-" + base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
-
-
-def _report() -> Any:
-    try:
-        return importlib.import_module("results.report")
-    except ModuleNotFoundError as error:
-        raise ResultsError("this installation makes no report pages; its data are below /api/v1") from error

@@ -3,8 +3,12 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).parent.parent
 
@@ -29,3 +33,12 @@ def cifar10_jpeg() -> Path:
             "lays them out) into a folder cifar10-jpeg, and name the folder above it in SHORTLIST_DATASETS"
         )
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """Headless Chromium, one for all tests of a file."""
+    from tests.browsers import launched
+
+    with launched() as browser:
+        yield browser

@@ -1,11 +1,11 @@
 """The pages of the web service, in a real browser while a sweep runs."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import browsers
 import pytest
 import recorded
 from driven import driving
@@ -23,18 +23,12 @@ def test_policy_lets_a_pages_own_scripts_run_and_no_others() -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    path = shutil.which("chromium")
-    assert path is not None, "these tests drive Chromium, which is not there; install it: apt-get install chromium"
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with browsers.launched() as started:
         yield started
-        started.close()
 
 
 @pytest.mark.browser
 def test_list_and_report_move_while_a_sweep_runs(tmp_path: Path, browser: Any) -> None:
-    pytest.importorskip("results.report")
     recorded.store(tmp_path / "digits", recorded.sweep())
     with driving(tmp_path / "moving", "--trials", "400", "--epoch-s", "0.2"), serving(tmp_path) as (client, _):
         page = browser.new_page(viewport={"width": 1280, "height": 800})

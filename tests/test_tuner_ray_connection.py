@@ -28,7 +28,9 @@ def tries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH", *ray_cluster.TUNE_SETTINGS):
         monkeypatch.setenv(name, "")  # what `connect` sets is taken back after the test
     monkeypatch.setattr(ray, "init", timed_out)
-    monkeypatch.setattr(ray_cluster, "_knock", lambda address: None)
+    monkeypatch.setattr(ray_cluster, "knock", lambda address: None)
+    monkeypatch.setattr(ray_cluster, "is_dashboard", lambda address: False)
+    monkeypatch.setattr(ray_cluster, "_show_token", lambda address: None)
     return tried
 
 

@@ -54,11 +54,14 @@ def discarded(frames: Frames, *, seed: int = 0) -> Discarded:
     rng = np.random.default_rng(seed)
     winner = float(full[last].max())
     gains = {rung: (full[last] - full[rung]).to_numpy() for rung in {rung for _, rung, _ in dropped}}
-    # One column a dropped trial, one row a resampling of the survivors: how often its score plus one of their gains beats the winner.
     picks = rng.integers(len(full), size=(RESAMPLES, len(full)))
-    passing = np.column_stack([(score + gains[rung][picks] > winner).mean(axis=1) for _, rung, score in dropped])
+    drawn = np.stack([np.bincount(row, minlength=len(full)) for row in picks]).astype(float) / len(full)  # (RESAMPLES, survivors)
+    # (survivors, dropped trials): whose gain would carry which dropped trial past the winner.
+    carries = np.column_stack([score + gains[rung] > winner for _, rung, score in dropped])
+    hopeful = np.flatnonzero(carries.any(axis=0))  # of thousands that were dropped, few have a chance at all
+    passing = drawn @ carries[:, hopeful].astype(float)
     any_passes = 1 - np.prod(1 - passing, axis=1)
     means = passing.mean(axis=0)
     low, high = np.quantile(any_passes, [0.025, 0.975])
-    best = int(means.argmax())
-    return Discarded(float(any_passes.mean()), float(low), float(high), dropped[best][0] if means[best] > 0 else None, len(dropped))
+    likeliest = dropped[hopeful[int(means.argmax())]][0] if len(hopeful) else None
+    return Discarded(float(any_passes.mean()), float(low), float(high), likeliest, len(dropped))

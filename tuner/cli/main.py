@@ -6,6 +6,7 @@
     status stop extend note tag untag hide unhide    cli/attend.py
     leaderboard show compare winners export replay   cli/review.py
     watch serve                  cli/follow.py
+    report                       cli/pages.py
     confirm promote              cli/finish.py
     doctor gc                    cli/operate.py
 
@@ -19,7 +20,7 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli import attend, finish, follow, launch, operate, prepare, remote, review
+from tuner.cli import attend, finish, follow, launch, operate, pages, prepare, remote, review
 
 # Errors of the file system that another path or other rights mend; a full disk is none.
 USER_MENDS = frozenset({errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.EPERM, errno.EROFS})
@@ -61,6 +62,7 @@ app.command()(review.compare)
 app.command()(review.winners)
 app.command()(review.export)
 app.command()(review.replay)
+app.command()(pages.report)
 app.command()(finish.confirm)
 app.command()(finish.promote)
 app.command()(operate.doctor)
