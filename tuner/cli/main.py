@@ -5,6 +5,7 @@
     status stop extend note tag untag hide unhide    cli/attend.py
     leaderboard show compare winners replay          cli/review.py
     confirm promote              cli/finish.py
+    predict verify               cli/deliver.py
 
 Only typer is imported on top, here and in the files above: `--help` answers at once.
 """
@@ -16,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli import attend, finish, launch, prepare, review
+from tuner.cli import attend, deliver, finish, launch, prepare, review
 
 # Errors of the file system that another path or other rights mend; a full disk is none.
 USER_MENDS = frozenset({errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.EPERM, errno.EROFS})
@@ -55,6 +56,8 @@ app.command()(review.winners)
 app.command()(review.replay)
 app.command()(finish.confirm)
 app.command()(finish.promote)
+app.command()(deliver.predict)
+app.command()(deliver.verify)
 
 
 @app.callback()
