@@ -1,6 +1,7 @@
 """Figures of predictions, temperatures, views: against numbers worked out by hand, or by another route."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +12,10 @@ from torch.nn.functional import cross_entropy
 
 from trainable.data.test_split import TestData
 from trainable.final import temperature
-from trainable.final.choices import choose
+from trainable.final.choices import Choice, choose
+from trainable.final.export import export
 from trainable.final.figures import confusion, figures, per_class, reliability
+from trainable.final.published import load
 from trainable.final.scores import score
 from trainable.final.views import SETS, averaged, looked_at, view
 from trainable.training import Training
@@ -131,3 +134,15 @@ def test_scores_of_the_split_that_chose_are_those_the_choice_was_made_by(trainin
     assert scores.test_accuracy_views == choice.validation["views"][choice.views]["accuracy"]
     assert sum(map(sum, details["confusion"])) == scores.test_examples == 90
     assert [row["class"] for row in details["per_class"]] == list(data.class_names)
+
+
+@pytest.mark.parametrize("views", SETS)
+def test_model_file_asks_the_network_as_it_was_chosen(training: Training, tmp_path: Path, views: str) -> None:
+    data = training.data
+    export(training.kept, training.config, data, tmp_path, Choice(temperature=9.0, views=views, views_temperature=1.7))
+    images = data.val_images_NHWC
+    expected_NK = looked_at(images, SETS[views], lambda seen: training.kept(training.normalize(seen)).detach())
+    model = load(tmp_path, CPU)
+    assert torch.allclose(model.probabilities(images), (expected_NK / 1.7).softmax(1), atol=1e-6)
+    assert torch.equal(model.functions["predict"](images, model.module), expected_NK.argmax(1))
+    assert ("def view(" in (tmp_path / "model.py").read_text()) == (views != "plain")

@@ -133,9 +133,9 @@ def _programs(metrics: dict[str, Any]) -> str:
 
 def _figures(metrics: dict[str, Any]) -> str:
     """Return calibration, classes and speed; nothing for a final whose test said less."""
-    test = metrics.get("test")
-    if test is None:
+    if "test" not in metrics:
         return ""
+    test = metrics["test"]
     rows = [("as it is", test["plain"]), (f"temperature {test['calibrated']['temperature']:.3f}", test["calibrated"])]
     if test["views"]["chosen"] != "plain":
         rows.append((f"averaged over views ({test['views']['chosen']}), temperature {test['views']['temperature']:.3f}", test["views"]))

@@ -90,10 +90,10 @@ def verify(place: Storage, *, test: bool = False) -> Verified:
         if "check" in metrics:
             expected = metrics["check"]
             seen = evaluation.validation(model, config, fingerprint=told["data"]["train_fingerprint"])
-            compared.append(_compared("validation", expected, seen))
+            compared.append(_compared(expected, seen, split="validation"))
         if test:
             expected = {"accuracy": metrics["test_accuracy"], "loss": metrics["test_loss"], "examples": metrics["test_examples"]}
-            compared.append(_compared("test", expected, _look_again(place, told, config)))
+            compared.append(_compared(expected, _look_again(place, told, config), split="test"))
     except TrainableError as error:
         raise SweepFailed(str(error)) from error
     return Verified([], compared)
@@ -113,7 +113,7 @@ def _look_again(place: Storage, told: dict[str, Any], config: DataConfig) -> dic
         delivery.seal(place)
 
 
-def _compared(split: str, told: dict[str, Any], seen: dict[str, Any]) -> Compared:
+def _compared(told: dict[str, Any], seen: dict[str, Any], *, split: str) -> Compared:
     from trainable.final import verify as evaluation
 
     figures = ("accuracy", "loss", "examples")
