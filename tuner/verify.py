@@ -105,7 +105,8 @@ def _look_again(place: Storage, told: dict[str, Any], config: DataConfig) -> dic
     from trainable.final import verify as evaluation
 
     try:
-        return evaluation.test_again(published.load(place.root, published.here()), place.root, config)
+        model = published.load(place.root, published.here())
+        return evaluation.test_again(model, place.root, config, written=lambda: place.publish("test.json"))
     finally:
         readings = [asdict(one) for one in lineage.readings(Storage(place.root.parent.parent)) if one.final == place.root.name]
         told["test_split"]["readings"] = readings

@@ -15,7 +15,7 @@ import torch
 
 from trainable.checkpoint import write_synced
 from trainable.config.data import DataConfig
-from trainable.data.test_split import TestData, open_test_split
+from trainable.data.test_split import open_test_split
 from trainable.errors import DataError, TestedAlready
 from trainable.final.choices import Choice
 from trainable.final.runs import Run, loaded
@@ -79,7 +79,7 @@ def look_again(
     place: Path,
     config: DataConfig,
     device: torch.device,
-    scores: Callable[[TestData], dict[str, Any]],
+    scores: Callable[[torch.Tensor, torch.Tensor], dict[str, Any]],
     *,
     written: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def look_again(
         place: The final's folder.
         config: Its data.
         device: Where to evaluate.
-        scores: The split -> figures.
+        scores: uint8 images_NHWC and labels_N of the split -> figures.
         written: Called when `test.json` has been written, before the split is opened.
 
     Raises:
@@ -106,7 +106,7 @@ def look_again(
     test = open_test_split(config, device)
     if test.fingerprint != record["fingerprint"]:
         raise DataError(f"the test images are not those of {record['opened_at'][0]} (fingerprint {test.fingerprint[:12]}); put them back")
-    return scores(test)
+    return scores(test.images_NHWC, test.labels_N)
 
 
 def _spoken(choice: Choice) -> dict[str, Any]:

@@ -1,5 +1,9 @@
-"""A finished model, evaluated again from its files alone, by its own `model.py`."""
+"""A finished model, evaluated again from its files alone, by its own `model.py`.
 
+Shapes: N images, H height, W width, C channels.
+"""
+
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -43,9 +47,13 @@ def validation(model: Published, config: DataConfig, *, fingerprint: str | None)
 
 
 @says_out_of_memory
-def test_again(model: Published, place: Path, config: DataConfig) -> dict[str, Any]:
-    """Return the figures of the test split, and have this reading counted."""
-    return look_again(place, config, model.device, lambda test: asdict(figures(model.logits(test.images_NHWC), test.labels_N)))
+def test_again(model: Published, place: Path, config: DataConfig, *, written: Callable[[], None]) -> dict[str, Any]:
+    """Return the figures of the test split, and have this reading counted; `written` is called when `test.json` says so."""
+
+    def scores(images_NHWC: torch.Tensor, labels_N: torch.Tensor) -> dict[str, Any]:
+        return asdict(figures(model.logits(images_NHWC), labels_N))
+
+    return look_again(place, config, model.device, scores, written=written)
 
 
 test_again.__test__ = False  # type: ignore[attr-defined]  # pytest would take the name for a test
