@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import object_stores
 import onnx
 import onnxruntime
 import pytest
 import torch
 from deliveries import delivered, finished_sweep
+from object_stores import machine
 from PIL import Image
 
 from results.storage import Storage
@@ -180,6 +182,22 @@ def test_changed_training_images_and_missing_checksums_are_told(copied: Storage)
     copied.path("checksums.sha256").unlink()
     with pytest.raises(SweepFailed, match="an older release made this final"):
         verify(copied)
+
+
+def test_final_on_an_object_store_is_verified_from_a_machine_that_has_nothing(final: Storage, tmp_path: Path) -> None:
+    sweep = final.root.parents[1]
+    with object_stores.server(), machine(tmp_path):
+        for file in sweep.rglob("*"):
+            if file.is_file():
+                object_stores.client().upload_file(str(file), "sweeps", f"team/tiny/{file.relative_to(sweep)}")
+        address = f"s3://sweeps/team/tiny/finals/{final.root.name}"
+        assert verify(find_final(address, Path("runs")), test=True).good
+        object_stores.forget()
+        with machine(tmp_path / "another"):
+            place = find_final(address, Path("runs"))
+            assert len(read(place, "test.json")["opened_at"]) == 2
+            assert len(read(place, "lineage.json")["test_split"]["readings"]) == 2
+            assert verify(place).good
 
 
 def test_final_is_found_by_its_folder_its_id_and_its_place_in_a_sweep(final: Storage) -> None:

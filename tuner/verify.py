@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from results import places
 from results.storage import Storage, stored_sweeps
 from trainable.config.data import DataConfig
 from trainable.errors import TrainableError
@@ -53,13 +54,18 @@ class Verified:
 
 
 def find_final(argument: str, runs: Path) -> Storage:
-    """Return the final that an argument means: its folder, `SWEEP/finals/ID` under the storage folder, or its id, where one sweep has it.
+    """Return the final that an argument means.
+
+    Its folder or `s3://` address, `SWEEP/finals/ID` under the storage folder, or its id, where one sweep has it.
 
     Raises:
         UsageError: There is none, or several have it.
     """
-    folders = [Path(argument), runs / argument, *(runs / sweep / "finals" / argument for sweep in stored_sweeps(runs))]
-    found = list(dict.fromkeys(folder for folder in folders if (folder / "model.py").is_file()))
+    if "://" in argument:
+        folders = [places.local(argument)]
+    else:
+        folders = [Path(argument), runs / argument, *(runs / sweep / "finals" / argument for sweep in stored_sweeps(runs))]
+    found = list(dict.fromkeys(folder for folder in folders if Storage(folder).exists("model.py")))
     if not found:
         raise UsageError(f"{argument}: no finished model there (no model.py); see the finals under {runs}/ with: shortlist winners")
     if len(found) > 1:
