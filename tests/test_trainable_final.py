@@ -14,8 +14,9 @@ from trainable.data.resident import resident
 from trainable.data.test_split import TestData
 from trainable.errors import DataError, ExportError
 from trainable.final.export import export
+from trainable.final.figures import wilson_interval
 from trainable.final.finish import finish
-from trainable.final.scores import score, wilson_interval
+from trainable.final.scores import score
 from trainable.training import Training
 
 
@@ -105,7 +106,7 @@ def test_finish_exports_and_says_which_weights_of_which_epoch(tmp_path: Path) ->
 def test_scores_are_those_of_the_exported_float32_network(training: Training) -> None:
     data = training.data
     test = TestData(images_NHWC=data.val_images_NHWC, labels_N=data.val_labels_N, class_names=data.class_names, fingerprint="")
-    scores = score(training.module, test, data)
+    scores, _ = score(training.module, test, data)
     with torch.inference_mode():
         logits = training.module.eval()(training.normalize(data.val_images_NHWC))
     assert scores.test_accuracy == float((logits.argmax(1) == data.val_labels_N).double().mean())

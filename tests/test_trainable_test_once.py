@@ -14,7 +14,7 @@ from trainable.data.resident import resident
 from trainable.errors import DataError, TestedAlready
 from trainable.final import test_once as stage
 from trainable.final.finish import finish
-from trainable.final.test_once import Run
+from trainable.final.runs import Run
 from trainable.training import Training
 
 ROOT = Path(__file__).parents[1]
@@ -59,7 +59,7 @@ def test_all_runs_are_tested_by_one_opening_and_a_second_call_opens_nothing(
 ) -> None:
     _, found = runs
     door = Door(monkeypatch)
-    record = stage.read_test_split(found, chosen="1", place=tmp_path, device=CPU)
+    record = stage.read_test_split(found, chosen="1", place=tmp_path, device=CPU, choices={})
     assert door.opened.count("test") == 1
     assert record["chosen"] == "1"
     assert len(record["opened_at"]) == 1
@@ -68,7 +68,9 @@ def test_all_runs_are_tested_by_one_opening_and_a_second_call_opens_nothing(
     assert record["figures"]["0"] != record["figures"]["1"]
     assert record["figures"]["1"]["test_accuracy"] > 0.8
     assert (
-        stage.read_test_split(found, chosen="1", place=tmp_path, device=CPU) == record == json.loads((tmp_path / "test.json").read_bytes())
+        stage.read_test_split(found, chosen="1", place=tmp_path, device=CPU, choices={})
+        == record
+        == json.loads((tmp_path / "test.json").read_bytes())
     )
     assert door.opened.count("test") == 1
 
@@ -77,12 +79,12 @@ def test_other_weights_or_another_choice_are_refused_after_the_split_was_read(
     runs: tuple[Path, dict[str, Run]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, found = runs
-    stage.read_test_split(found, chosen="1", place=tmp_path, device=CPU)
+    stage.read_test_split(found, chosen="1", place=tmp_path, device=CPU, choices={})
     door = Door(monkeypatch)
     retrained = {**found, "0": Run(found["0"].config, found["0"].folder, "other weights")}
     for asked, chosen in ((found, "0"), (retrained, "1"), ({"1": found["1"]}, "1")):
         with pytest.raises(TestedAlready, match=r"the test split was read at 20.* for other weights of this final, and is read once"):
-            stage.read_test_split(asked, chosen=chosen, place=tmp_path, device=CPU)
+            stage.read_test_split(asked, chosen=chosen, place=tmp_path, device=CPU, choices={})
     assert door.opened == []
 
 
@@ -93,10 +95,10 @@ def test_reading_is_written_down_before_it_happens_and_a_killed_one_counts(
     with monkeypatch.context() as patch:
         Door(patch, broken=True)
         with pytest.raises(DataError, match="cannot be read"):
-            stage.read_test_split(found, chosen="1", place=tmp_path, device=CPU)
+            stage.read_test_split(found, chosen="1", place=tmp_path, device=CPU, choices={})
     before = json.loads((tmp_path / "test.json").read_bytes())
     assert (before["chosen"], before["figures"], len(before["opened_at"])) == ("1", None, 1)
-    after = stage.read_test_split(found, chosen="1", place=tmp_path, device=CPU)
+    after = stage.read_test_split(found, chosen="1", place=tmp_path, device=CPU, choices={})
     assert len(after["opened_at"]) == 2
     assert after["figures"]
 
@@ -113,7 +115,7 @@ def test_training_evaluating_and_exporting_open_the_training_split_alone(tmp_pat
     finish(training, tmp_path / "export")
     assert "test" not in door.opened
     with pytest.raises(DataError):
-        stage.read_test_split({"a": Run(config, tmp_path / "export", "w")}, chosen="a", place=tmp_path, device=CPU)
+        stage.read_test_split({"a": Run(config, tmp_path / "export", "w")}, chosen="a", place=tmp_path, device=CPU, choices={})
 
 
 def test_no_other_module_names_the_door_or_asks_for_the_test_images() -> None:

@@ -1,15 +1,17 @@
-"""How long one forward pass takes here: of an untrained network, whose time is that of a trained one."""
+"""How long a forward pass takes here: of an untrained network, whose time is that of a trained one, or of a finished one."""
 
 import statistics
 import time
 
 import torch
+from torch import nn
 
 from trainable import family, rng
 from trainable.config.train import TrainConfig
 
 WARM_UP = 3  # passes that load libraries and fill caches
 PASSES = 20
+LONGEST_S = 5.0  # a slow network is measured by fewer passes, three at least
 
 
 def forward_ms(config: TrainConfig, image: tuple[int, int, int], num_classes: int, *, batch_size: int = 1) -> float:
@@ -25,10 +27,24 @@ def forward_ms(config: TrainConfig, image: tuple[int, int, int], num_classes: in
     with rng.seeded(config.seed, 0, "weights", torch.device("cpu")):
         module = family.build(config.model, image=image, num_classes=num_classes, dropout=config.dropout)
     module = module.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]  # torch's stub forgets this form
+    return module_ms(module, image, batch_size=batch_size)
+
+
+def module_ms(module: nn.Module, image: tuple[int, int, int], *, batch_size: int) -> float:
+    """Return the median milliseconds of a network's forward pass where it lies, in evaluation mode.
+
+    Args:
+        module: Anything that takes images_BCHW; channels_last.
+        image: Channels, height and width.
+        batch_size: Images of one pass, >= 1.
+    """
+    module.eval()
+    device = next(module.parameters()).device
     images_BCHW = torch.zeros((batch_size, *image), device=device).to(memory_format=torch.channels_last)
-    seen = []
+    seen: list[float] = []
+    began = time.perf_counter()
     with torch.inference_mode():
-        for _ in range(WARM_UP + PASSES):
+        while len(seen) < WARM_UP + PASSES and (len(seen) < WARM_UP + 3 or time.perf_counter() - began < LONGEST_S):
             started = time.perf_counter()
             module(images_BCHW)
             if device.type == "cuda":

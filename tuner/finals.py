@@ -18,7 +18,7 @@ from results.history import History, TrialRecord
 from results.storage import Storage
 from search_spaces.final_options import FinalOptions
 from search_spaces.sweep import ResourceOptions, Sweep
-from tuner import final_plan, fingerprints, lineage, model_card, ray_cluster, shipping, slots, stages
+from tuner import delivery, final_plan, fingerprints, lineage, model_card, ray_cluster, shipping, slots, stages
 from tuner.errors import SweepFailed, UsageError
 from tuner.final_plan import FinalPlan
 from tuner.run import Workplace, cost_counter, prepare_data, run_sessions
@@ -195,10 +195,14 @@ def finish(plan: FinalPlan, place: Storage, runs: History, history: History) -> 
     best = trained[0]
     for name in EXPORTED:
         place.write_atomic(name, stages.read_export(place, best, name))
-    metrics = lineage.metrics(plan, best, trained)
-    place.write_atomic("lineage.json", _json(lineage.lineage(plan, history, place, best)))
-    place.write_atomic("README.md", model_card.render(plan, metrics).encode())
-    place.write_atomic("metrics.json", _json(metrics))
+    delivery.copy_extras(place, best)
+    metrics = lineage.metrics(plan, best, trained) | delivery.account(place, best)
+    content = {
+        "lineage.json": _json(lineage.lineage(plan, history, place, best)),
+        "README.md": model_card.render(plan, metrics).encode(),
+        "metrics.json": _json(metrics),
+    }
+    delivery.publish(place, content)
 
 
 def _named(history: History, sweep: Sweep, name: str) -> TrialRecord:

@@ -47,14 +47,16 @@ A network for {sweep.data.name}, {metrics["parameters"]:,} parameters, {_length(
 Test accuracy on {metrics["test_examples"]:,} images, 95 % interval {low:.2%} to {high:.2%}{spread}.
 The weights are those of {preferred} (seed {metrics["seed"]}); the test split decided nothing.
 
-## Use
-
-    from model import CLASSES, load, predict    # this folder on the path; needs torch alone
-
-    network = load()
-    names = [CLASSES[number] for number in predict(images, network)]
+{_use()}
 
 `images` is a uint8 tensor of 0..255: batch, height, width, channels. {IMAGES[sweep.data.name]}
+{_programs(metrics)}
+{_figures(metrics)}
+## Limits
+
+It knows the classes that it was trained on and takes every image for one of them. The figures are those of images from
+the same source as the training images; others (another camera, another crop, resized from another size) are classified worse, by how much
+nobody has measured. The interval holds for the choice of test images, not for another training run.
 
 ## Origin
 
@@ -63,8 +65,109 @@ Trial {record.trial} of the sweep {sweep.name} ({len(sweep.trial)} fields, seed 
     model: {json.dumps(plan.contents[0]["model"])}
 {recipes}
 
-`lineage.json` names the sweep, the data and the software; `curves.parquet` has every epoch; `metrics.json` every figure.
+`lineage.json` names the sweep, the data, the software and every reading of the test split; `curves.parquet` has every epoch;
+`metrics.json` every figure. `sha256sum -c checksums.sha256` says whether the files are as they were written.
 """
+
+
+def _use() -> str:
+    """Return how the network is used: two programs that run as they stand."""
+    return """## Use
+
+With torch alone. This folder is on the path; the images are uncompressed (PPM, or PGM where grey), of the size that `IMAGE` says:
+
+```python
+import sys
+from pathlib import Path
+
+import torch
+from model import CLASSES, IMAGE, load, probabilities
+
+network, size = load(), IMAGE[0] * IMAGE[1] * IMAGE[2]
+for file in sys.argv[1:]:
+    images = torch.frombuffer(bytearray(Path(file).read_bytes()[-size:]), dtype=torch.uint8).view(1, *IMAGE)
+    (shares,) = probabilities(images, network)
+    print(file, CLASSES[int(shares.argmax())], f"{float(shares.max()):.4f}")
+```
+
+With Pillow, for JPEG, PNG and other sizes:
+
+```python
+import sys
+
+import torch
+from model import CLASSES, IMAGE, load, probabilities
+from PIL import Image
+
+network, (height, width, channels) = load(), IMAGE
+for file in sys.argv[1:]:
+    image = Image.open(file).convert("L" if channels == 1 else "RGB")
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BICUBIC)
+    images = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8).view(1, height, width, channels)
+    (shares,) = probabilities(images, network)
+    print(file, CLASSES[int(shares.argmax())], f"{float(shares.max()):.4f}")
+```"""
+
+
+def _programs(metrics: dict[str, Any]) -> str:
+    """Return what other software may run."""
+    made = {name: told for name, told in metrics.get("programs", {}).items() if "skipped" not in told}
+    if not made:
+        return ""
+    text = {
+        "model.pt2": '`model.pt2` is the same network as a program: `torch.export.load("model.pt2").module()(images)`',
+        "model.onnx": "`model.onnx` (opset {opset}) is it for other runtimes: input `images`, output `logits`",
+    }
+    lines = [f"- {text[name].format(**told)}; logits within {told['largest_difference']:.0e} of `model.py`." for name, told in made.items()]
+    return "\n".join(
+        [
+            "",
+            *lines,
+            "",
+            "Both take the same uint8 images and return logits, of which `preprocessing.json` says the rest: it lies inside them, too.",
+            "",
+        ]
+    )
+
+
+def _figures(metrics: dict[str, Any]) -> str:
+    """Return calibration, classes and speed; nothing for a final whose test said less."""
+    if "test" not in metrics:
+        return ""
+    test = metrics["test"]
+    rows = [("as it is", test["plain"]), (f"temperature {test['calibrated']['temperature']:.3f}", test["calibrated"])]
+    if test["views"]["chosen"] != "plain":
+        rows.append((f"averaged over views ({test['views']['chosen']}), temperature {test['views']['temperature']:.3f}", test["views"]))
+    lines = [
+        "",
+        "## Test figures",
+        "",
+        "| | accuracy | loss | calibration error |",
+        "|---|---|---|---|",
+        *(f"| {name} | {row['accuracy']:.2%} | {row['loss']:.4f} | {row['calibration_error']:.4f} |" for name, row in rows),
+        "",
+        "The calibration error is the expected one over 15 bins of equal width. Temperature and views were chosen on validation alone;",
+        "`probabilities` and `predict` use them, `logits` are those of the network as it is.",
+        "",
+        "| class | images | found | 95 % interval | of what was taken for it |",
+        "|---|---|---|---|---|",
+        *map(_class, test["per_class"]),
+        "",
+    ]
+    if speed := metrics.get("speed"):
+        where = speed["device"] if speed["threads"] is None else f"{speed['device']}, {speed['threads']} thread(s)"
+        told = "; ".join(f"{row['images']} at once: {row['ms']:.2f} ms, {row['images_per_s']:,.0f} images/s" for row in speed["batches"])
+        lines += [f"Speed ({where}, float32, median): {told}.", ""]
+    return "\n".join(lines)
+
+
+def _class(row: dict[str, Any]) -> str:
+    def percent(value: float | None) -> str:
+        return "" if value is None else f"{value:.1%}"
+
+    interval = f"{percent(row['accuracy_low'])} to {percent(row['accuracy_high'])}" if row["examples"] else ""
+    return f"| {row['class']} | {row['examples']:,} | {percent(row['accuracy'])} | {interval} | {percent(row['precision'])} |"
 
 
 def _recipe(plan: FinalPlan, number: int) -> str:

@@ -10,7 +10,9 @@ import torch
 from results.storage import Storage
 from trainable.config.train import TrainConfig
 from trainable.errors import TrainableError
-from trainable.final.test_once import RECORD, Run, read_test_split
+from trainable.final.package import ABOUT, choices_of, package
+from trainable.final.runs import Run
+from trainable.final.test_once import RECORD, read_test_split
 from tuner import shipping
 from tuner.errors import SweepFailed
 from tuner.slots import Slots
@@ -61,7 +63,13 @@ def _test(order: TestOrder, threads: int) -> dict[str, Any] | str:
             shipping.unpack(config.model, place.root)
             runs[trial] = Run(config, place.fetch(f"trials/{trial}/export"), order.weights[trial])
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return read_test_split(runs, chosen=order.chosen, place=place.root, device=device, written=lambda: place.publish(RECORD))
+        # How each run is asked and what the kept one is delivered as: settled, tried and written before the split is opened.
+        choices = choices_of(runs, place=place.root, device=device)
+        package(runs[order.chosen], choices[order.chosen], device=device)
+        place.publish(f"trials/{order.chosen}/export", last=ABOUT)
+        return read_test_split(
+            runs, chosen=order.chosen, place=place.root, device=device, choices=choices, written=lambda: place.publish(RECORD)
+        )
     except TrainableError as error:
         return str(error)
     except OSError as error:

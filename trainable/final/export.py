@@ -21,6 +21,7 @@ from trainable.config.train import TrainConfig
 from trainable.data.resident import TrainingData
 from trainable.errors import ExportError
 from trainable.final import standalone
+from trainable.final.choices import Choice
 from trainable.final.standalone import CODE
 from trainable.normalize import Normalize
 
@@ -41,7 +42,7 @@ torch.save(model.logits(model.load(), torch.load(folder / "images.pt")), folder 
 """
 
 
-def export(module: nn.Module, config: TrainConfig, data: TrainingData, folder: Path) -> None:
+def export(module: nn.Module, config: TrainConfig, data: TrainingData, folder: Path, choice: Choice | None = None) -> None:
     """Write the files into the folder, each atomically, once they have been tried.
 
     Args:
@@ -49,6 +50,7 @@ def export(module: nn.Module, config: TrainConfig, data: TrainingData, folder: P
         config: What it was trained with.
         data: What it was trained on.
         folder: Made if absent; the files are replaced, others stay.
+        choice: How the network is asked; as it is by default.
 
     Raises:
         ExportError: The files do not compute the same logits, or a user's network needs what cannot be bundled; the folder is left
@@ -58,7 +60,7 @@ def export(module: nn.Module, config: TrainConfig, data: TrainingData, folder: P
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     write_synced(partial / "model.safetensors", pack(module.state_dict()))
-    texts = standalone.files(config, data)
+    texts = standalone.files(config, data, choice or Choice())
     for name, text in texts.items():
         (partial / name).parent.mkdir(parents=True, exist_ok=True)
         write_synced(partial / name, text)

@@ -14,6 +14,8 @@ from trainable.config.builder import BuilderConfig
 from trainable.config.train import TrainConfig
 from trainable.data.resident import TrainingData
 from trainable.errors import ExportError
+from trainable.final.choices import Choice
+from trainable.final.views import SETS, view
 
 CODE = "code"  # the folder with the user's own modules
 
@@ -41,7 +43,8 @@ MEAN = $mean  # of the training pixels, 0..255, one a channel
 STD = $std
 CLASSES = $classes
 IMAGE = $image  # height, width, channels
-
+TEMPERATURE = $temperature  # what divides the logits before they are probabilities; fitted on validation images
+$views
 
 def load(path: str | Path = Path(__file__).with_name("model.safetensors")) -> nn.Module:
     """Return the trained network, ready to predict on the CPU."""
@@ -73,26 +76,47 @@ def logits(model: nn.Module, images_BHWC: torch.Tensor) -> torch.Tensor:
         return model(((images_BHWC.to(device).float() - mean_C) / std_C).permute(0, 3, 1, 2))
 
 
+$probabilities
+
 def predict(images_BHWC: torch.Tensor, model: nn.Module | None = None) -> torch.Tensor:
     """Return the class of each of the uint8 images_BHWC, 0..255, as its place in CLASSES."""
-    return logits(model or load(), images_BHWC).argmax(dim=1)
+    return _answers(model or load(), images_BHWC).argmax(dim=1)
+
+
+def probabilities(images_BHWC: torch.Tensor, model: nn.Module | None = None) -> torch.Tensor:
+    """Return probabilities_BK of the uint8 images_BHWC, 0..255: of each class, in the order of CLASSES."""
+    return (_answers(model or load(), images_BHWC) / TEMPERATURE).softmax(dim=1)
+''')
+# Where validation chose no views, and where it chose some.
+ANSWERS = """
+def _answers(model: nn.Module, images_BHWC: torch.Tensor) -> torch.Tensor:
+    return logits(model, images_BHWC)
+"""
+ANSWERS_OVER_VIEWS = Template('''$view
+
+def _answers(model: nn.Module, images_BHWC: torch.Tensor) -> torch.Tensor:
+    """Return the logarithms_BK of the mean of the views' probabilities."""
+    seen_VBK = torch.stack([logits(model, view(images_BHWC, name)).log_softmax(dim=1) for name in VIEWS])
+    return seen_VBK.logsumexp(dim=0) - math.log(len(VIEWS))
 ''')
 
 
-def files(config: TrainConfig, data: TrainingData) -> dict[str, bytes]:
+def files(config: TrainConfig, data: TrainingData, choice: Choice) -> dict[str, bytes]:
     """Return `model.py` for a network that was trained with this configuration on this data, and the files it imports.
 
     Raises:
         ExportError: A user's own network cannot be bundled; the message says which import is in the way.
     """
     if not isinstance(config.model, BuilderConfig):
-        return {"model.py": source(config, data).encode()}
-    return {"model.py": source(config, data).encode()} | {f"{CODE}/{name}": text for name, text in _bundle(config.model).items()}
+        return {"model.py": source(config, data, choice).encode()}
+    return {"model.py": source(config, data, choice).encode()} | {f"{CODE}/{name}": text for name, text in _bundle(config.model).items()}
 
 
-def source(config: TrainConfig, data: TrainingData) -> str:
+def source(config: TrainConfig, data: TrainingData, choice: Choice) -> str:
     """Return the text of `model.py`."""
     model = config.model
+    views = SETS[choice.views]
+    seen_often = len(views) > 1
     channels, height, width = data.image
     arguments = family.arguments(model, image=data.image, num_classes=data.num_classes, dropout=config.dropout)
     if isinstance(model, BuilderConfig):
@@ -109,6 +133,9 @@ def source(config: TrainConfig, data: TrainingData) -> str:
         std=_literal(data.std),
         classes=_literal(data.class_names),
         image=_literal((height, width, channels)),
+        temperature=_literal(choice.views_temperature),
+        views=f"VIEWS = {_literal(views)}  # of each image, over which the probabilities are averaged\n" if seen_often else "",
+        probabilities=ANSWERS_OVER_VIEWS.substitute(view=inspect.getsource(view)) if seen_often else ANSWERS,
     )
 
 
