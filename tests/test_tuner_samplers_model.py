@@ -156,6 +156,17 @@ def test_constraints_are_kept_though_the_model_knows_nothing_of_them() -> None:
     assert search.num_trials == search.history.num_suggested == 60
 
 
+def test_the_model_takes_the_most_promising_candidate_that_fits_where_networks_are_counted_one_by_one() -> None:
+    """300 networks are too many to be counted beforehand; two thirds of the candidates fit."""
+    wide = {**QUADRATIC, "model": {"family": "resnet", "blocks": [1], "channels": {"lograndint": [1, 300]}}}
+    _, recorder = run(sweep_of(wide, constraints={"max_parameters": 40_000}))
+    assert any(event.rejected for event in suggested(recorder) if event.source == "random")
+    found = [event for event in suggested(recorder) if event.source == "model"]
+    assert len(found) >= 30
+    assert not any(event.rejected for event in found)
+    assert all(event.values["model.channels"] <= 40 for event in found)  # type: ignore[operator]
+
+
 def test_a_history_in_which_all_diverged_can_be_learned_from() -> None:
     search, recorder = make_search(sweep_of(QUADRATIC, trials=40))
     simulate(search, lambda job, epoch: {"score": None}, num_workers=4, start_s=START)

@@ -19,6 +19,7 @@ from search_spaces.domains import Value
 from search_spaces.feasible_space import Feasible
 from search_spaces.space import Space
 from search_spaces.sweep import Observation
+from trainable.errors import ModelError
 from tuner.decisions import Suggestion
 from tuner.samplers import gaussian_process as gp
 from tuner.samplers.encoding import Encoding
@@ -27,6 +28,7 @@ from tuner.samplers.sightings import Sighting, sighting, targets
 RANDOM_EVERY = 4  # every fourth new trial is not the model's, so that what it cannot see is still looked at
 MIN_TRIALS = 10  # trials seen before the model is asked; at least two for each parameter
 NUM_CANDIDATES = 200
+MAX_COUNTED = 20  # candidates whose networks are counted for one proposal, tens of milliseconds each
 GROWTH = 1.1  # of the sightings, between two fits
 NUM_TRIES, STEP = 8, 0.5  # perturbations in a fit, and their size in units of the logarithms
 MAX_FIT = 200  # points in a fit
@@ -36,10 +38,18 @@ Values = Mapping[str, Value]
 Propose = Callable[[History, int], Suggestion | None]
 # Candidates that no trial has yet, at most so many, and their points, (M, D).
 Candidates = Callable[[History, Random, int], tuple[Sequence[Values], np.ndarray]]
+Keeps = Callable[[Values], bool]
 
 
 def sampler(
-    space: Space, *, seed: int, sign: int, otherwise: Propose, candidates: Candidates, earlier: Sequence[Observation] = ()
+    space: Space,
+    *,
+    seed: int,
+    sign: int,
+    otherwise: Propose,
+    candidates: Candidates,
+    keeps: Keeps | None = None,
+    earlier: Sequence[Observation] = (),
 ) -> Propose:
     """Return the sampler.
 
@@ -49,6 +59,8 @@ def sampler(
         sign: +1 where the metric is maximised, -1 where it is minimised.
         otherwise: Proposes every fourth trial, and the first ones.
         candidates: What the model chooses among.
+        keeps: Says whether a candidate keeps the limits. The most promising are asked, and the first that does is taken; where none of
+            MAX_COUNTED does, the engine moves the first of all. None where all candidates do.
         earlier: Trials of earlier sweeps, to learn from besides.
     """
     model = _Model(Encoding(space), earlier, seed=seed, sign=sign)
@@ -64,7 +76,8 @@ def sampler(
             return otherwise(history, draw)
         # One thread: the workers need the cores, and sums come out the same whatever machine the sweep is resumed on.
         with threads.limit(limits=1, user_api="blas"):
-            chosen = model.best(history, x_MD)
+            best_first = model.ranked(history, x_MD)
+        chosen = next((index for index in best_first[:MAX_COUNTED] if keeps is None or keeps(drawn[index])), best_first[0])
         return Suggestion(values=drawn[chosen], draw=draw, source="model")
 
     return propose
@@ -94,6 +107,20 @@ def from_space(space: Space, feasible: Feasible | None) -> Candidates:
     return draw
 
 
+def counted(feasible: Feasible | None) -> Keeps | None:
+    """Return what says of a candidate from `from_space` whether it keeps the limits; None where all do, for no network need be counted."""
+    if feasible is None or not any(part.slow for part in feasible.parts):
+        return None
+
+    def keeps(values: Values) -> bool:
+        try:
+            return feasible.broken(values) is None
+        except ModelError:  # there is no such network
+            return False
+
+    return keeps
+
+
 class _Model:
     """The fits so far, of one history; all of it can be calculated from the history."""
 
@@ -111,13 +138,14 @@ class _Model:
         self._look(history)
         return self._encoding.num_parameters > 0 and len(self._trials) >= self._num_first
 
-    def best(self, history: History, x_MD: np.ndarray) -> int:
-        """Return which of M candidates promises the largest expected improvement."""
+    def ranked(self, history: History, x_MD: np.ndarray) -> list[int]:
+        """Return the numbers of M candidates, those first of which the largest improvement is expected."""
         self._look(history)
         self._refit(history)
         assert self._posterior is not None
         mean_M, sd_M = self._posterior.predict(x_MD)
-        return int(np.argmax(gp.expected_improvement(mean_M, sd_M, self._incumbent)))
+        order_M = np.argsort(-gp.expected_improvement(mean_M, sd_M, self._incumbent), kind="stable")
+        return [int(index) for index in order_M]
 
     def _forget(self, history: History | None) -> None:
         self._history = history

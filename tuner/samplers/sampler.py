@@ -85,6 +85,7 @@ def _named(sweep: Sweep, space: Space, feasible: Feasible | None, *, first_draw:
                 otherwise=otherwise,
                 earlier=[one for earlier in search.transfer if isinstance(earlier, Earlier) for one in earlier.observations],
                 candidates=model.from_space(space, feasible),
+                keeps=model.counted(feasible),
             )
         case _ as unknown:
             assert_never(unknown)
