@@ -193,10 +193,9 @@ def test_sweep_is_searched_and_its_winner_promoted_once(folder: Path) -> None:
     final_events = list(journal.read(final))
     assert sorted(event.trial for event in final_events if isinstance(event, Tested)) == ["t00001", "t00002"]
     assert {run["seed"] for run in promoted[0]["runs"]} == {1, 2}
-    card = (final.root / "README.md").read_text()
-    code = "".join(line.removeprefix("    ") + "\n" for line in card.split("## Use")[1].split("`images`")[0].splitlines())
-    used = f"import torch\nimages = torch.zeros(3, 8, 8, 1, dtype=torch.uint8)\n{code}\nprint(len(names))"
-    assert subprocess.run([sys.executable, "-c", used], cwd=final.root, capture_output=True, text=True, check=True).stdout == "3\n"
+    used = "import torch; from model import *; classify = probabilities(torch.zeros(3, *IMAGE, dtype=torch.uint8), load())"
+    used += "; print(classify.shape == (3, len(CLASSES)))"
+    assert subprocess.run([sys.executable, "-c", used], cwd=final.root, capture_output=True, text=True, check=True).stdout == "True\n"
     best = max(promoted[0]["runs"], key=lambda run: run["val_accuracy"])
     assert promoted[0]["seed"] == best["seed"], "validation picks the weights"
 
