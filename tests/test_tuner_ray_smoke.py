@@ -35,10 +35,15 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_sweep_runs_to_its_final_at_toy_size(name: str, images: Path, tmp_path: Path) -> None:
+    file = FOLDER / f"{name}.yaml"
     batch = ["-s", f"trial.batch_size={BATCHES[name]}"] if name in BATCHES else []
-    command = [sys.executable, "-m", "tuner.cli", "run", str(FOLDER / f"{name}.yaml"), "--smoke", "--storage", str(tmp_path)]
+    top = ["-s", "final.top=1"] if "\nfinal:" in file.read_text() else []
+    command = [sys.executable, "-m", "tuner.cli", "run", str(file), "--smoke", "--storage", str(tmp_path)]
     done = subprocess.run(
-        [*command, "-s", "data.name=parquet", "-s", f"data.path={images}", *SMALLER, *batch], capture_output=True, text=True, timeout=280
+        [*command, "-s", "data.name=parquet", "-s", f"data.path={images}", *SMALLER, *batch, *top],
+        capture_output=True,
+        text=True,
+        timeout=280,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     (sweep,) = tmp_path.iterdir()
