@@ -222,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--samplers", default=",".join(SAMPLERS), help="some of them, separated by commas")
     parser.add_argument("--workers", type=int, default=4, help="trials trained at the same time (4)")
     parser.add_argument("--repeats", type=int, default=20, help="runs of each sampler on each problem (20)")
-    parser.add_argument("--gp-repeats", type=int, help="runs of gp, which takes 30 times as long as the others (as --repeats)")
+    parser.add_argument("--gp-repeats", type=int, help="runs of gp, which takes 10 to 30 times as long as the others (as --repeats)")
     parser.add_argument("--trainings", type=int, default=20, help="full trainings that a run may spend (20)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (one per core)")
     parser.add_argument("--seed", type=int, default=0, help="of all runs (0)")
