@@ -86,7 +86,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     searched(folder)
     done = subprocess.run(
         [sys.executable, "-c", PRETEND, "promote", "tiny", "--top", "2"],
-        cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=300,
+        cwd=folder, env=environment(folder) | {"SHORTLIST_PRETEND_GPUS": "1"}, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "runs" / "tiny"

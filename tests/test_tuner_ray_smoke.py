@@ -17,7 +17,11 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml") if path.stem not in (
 
 # A batch of 256 images of the full networks takes two cores a minute; two trials go through all there is.
 SMALLER = ["-s", "search.trials=2", "-s", "resources.cpus=1"]
-BATCHES = {"resnet_combinations": 16, "five_million": 16}
+LESS = {
+    "resnet_combinations": ["-s", "trial.batch_size=16"],
+    "five_million": ["-s", "trial.batch_size=16"],
+    "onecycle_lookahead": ["-s", "trial.augment.repeats=1", "-s", "trial.batch_size=16"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +40,10 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_sweep_runs_to_its_final_at_toy_size(name: str, images: Path, tmp_path: Path) -> None:
     file = FOLDER / f"{name}.yaml"
-    batch = ["-s", f"trial.batch_size={BATCHES[name]}"] if name in BATCHES else []
     top = ["-s", "final.top=1"] if "\nfinal:" in file.read_text() else []
     command = [sys.executable, "-m", "tuner.cli", "run", str(file), "--smoke", "--storage", str(tmp_path)]
     done = subprocess.run(
-        [*command, "-s", "data.name=parquet", "-s", f"data.path={images}", *SMALLER, *batch, *top],
+        [*command, "-s", "data.name=parquet", "-s", f"data.path={images}", *SMALLER, *LESS.get(name, []), *top],
         capture_output=True,
         text=True,
         timeout=280,
