@@ -121,7 +121,7 @@ def test_trial_that_kills_its_worker_fails_with_its_log_and_one_that_hangs_is_tr
     (folder / "nets.py").write_text(MISBEHAVES)
     model = f"trial.model={{builder: 'nets:make', kwargs: {{kind: {{choice: [dies, hangs, good]}}, folder: '{folder}'}}}}"
     options = ("-s", model, "-s", "trial.lr=0.01", "-s", "trial.augment={}", "-s", "search={sampler: grid}")
-    options += ("-s", "scheduler={none: {max_epochs: 2}}", "-s", "resources.trial_timeout=6s")
+    options += ("-s", "scheduler={none: {max_epochs: 2}}", "-s", "resources.trial_timeout=25s")
     finish(start(folder, nodes.address, "run", "spread.yaml", *options))
 
     events = list(journal.read(Storage(folder / "runs" / "spread")))
@@ -132,7 +132,7 @@ def test_trial_that_kills_its_worker_fails_with_its_log_and_one_that_hangs_is_tr
     assert records["dies"].ended.reason == "its worker was lost 3 times: the worker process went away"
     assert "the heap is corrupt" in records["dies"].ended.log_tail
     (hung,) = records["hangs"].losses
-    assert hung.reason == "no epoch reported for 6 s, its worker was ended (resources.trial_timeout)"
+    assert hung.reason == "no epoch reported for 25 s, its worker was ended (resources.trial_timeout)"
     assert of_kind(events, DriverStopped)[-1].reason == "finished"
 
 
