@@ -31,6 +31,12 @@ def test_features_compute_what_torchvisions_compute() -> None:
     assert torch.equal(ours.features.eval()(images), theirs.eval()(images))
 
 
+def test_narrow_network_keeps_the_proportions() -> None:
+    module = VGG(layout="A", channels=4, in_channels=3, num_classes=10)
+    assert [layer.out_channels for layer in module.features if isinstance(layer, nn.Conv2d)] == [4, 8, 16, 16, 32, 32, 32, 32]
+    assert module(torch.rand(2, 3, 32, 32)).shape == (2, 10)
+
+
 @pytest.mark.parametrize("size", [8, 12, 28, 32, 64])
 def test_images_of_many_sizes_pass(size: int) -> None:
     module = VGG(layout="A", in_channels=1, num_classes=4)

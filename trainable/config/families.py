@@ -120,10 +120,12 @@ class VGGConfig(Network):
 
     family: Literal["vgg"]
     layout: Literal["A", "B", "D", "E"] = Field(description="Column of the paper's table 1 (11, 13, 16 or 19 layers).")
+    channels: Width = later(64, description="Channels of the first group; the last two have eight times as many.")
     norm: Literal["batch", "none"] = Field(default="batch", description="What follows a convolution; none is the paper's network.")
     activation: Activation = Field(default="relu", description=ACTIVATION)
 
     @property
     def summary(self) -> str:
         """Return what the network is made of, in a few words."""
-        return self.layout if self.norm == "batch" else f"{self.layout} without norm"
+        width = "" if self.channels == 64 else f" of {self.channels} channels"
+        return self.layout + width + ("" if self.norm == "batch" else " without norm")

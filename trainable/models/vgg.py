@@ -15,7 +15,8 @@ from torch.nn.functional import avg_pool2d
 
 # Convolutions in each of the five groups: the columns of the paper's table 1, of 11, 13, 16 and 19 layers.
 LAYOUTS = {"A": (1, 1, 2, 2, 2), "B": (2, 2, 2, 2, 2), "D": (2, 2, 3, 3, 3), "E": (2, 2, 4, 4, 4)}
-CHANNELS = (64, 128, 256, 512, 512)
+# Channels of the five groups, in those of the first.
+WIDTHS = (1, 2, 4, 8, 8)
 # In place where torch needs only the result for the backward pass.
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": lambda: nn.ReLU(inplace=True),
@@ -34,6 +35,7 @@ class VGG(nn.Module):
         self,
         *,
         layout: str,
+        channels: int = 64,
         norm: str = "batch",
         activation: str = "relu",
         in_channels: int,
@@ -44,6 +46,7 @@ class VGG(nn.Module):
 
         Args:
             layout: A key of LAYOUTS.
+            channels: Channels of the first group, at least 1; the last two have eight times as many. The paper's is 64.
             norm: batch, or none as in the paper. The convolutions have a bias in both cases, as torchvision's have.
             activation: A key of ACTIVATIONS.
             in_channels: Channels of the images, 1 or 3.
@@ -53,13 +56,13 @@ class VGG(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         width = in_channels
-        for channels, num_convolutions in zip(CHANNELS, LAYOUTS[layout], strict=True):
+        for multiple, num_convolutions in zip(WIDTHS, LAYOUTS[layout], strict=True):
             for _ in range(num_convolutions):
-                layers.append(nn.Conv2d(width, channels, 3, padding=1))
+                layers.append(nn.Conv2d(width, multiple * channels, 3, padding=1))
+                width = multiple * channels
                 if norm == "batch":
-                    layers.append(nn.BatchNorm2d(channels))
+                    layers.append(nn.BatchNorm2d(width))
                 layers.append(ACTIVATIONS[activation]())
-                width = channels
             # Rounded up, so that a map of one pixel stays: images below 32x32 pass, too.
             layers.append(nn.MaxPool2d(2, ceil_mode=True))
         self.features = nn.Sequential(*layers)
