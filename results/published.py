@@ -42,6 +42,25 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """What a study says of two settings, so that it can be tested: trials alike in `pairs` are compared with each other.
+
+    Attributes:
+        text: The claim.
+        sweep: Name of the shipped sweep that can tell.
+        better: Searched parameter -> value of the trials that are said to be better.
+        worse: The same of the others.
+        pairs: Searched parameters in which the two trials of a pair agree.
+    """
+
+    text: str
+    sweep: str
+    better: Mapping[str, object]
+    worse: Mapping[str, object]
+    pairs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Study:
     """One study.
 
@@ -50,12 +69,14 @@ class Study:
         title: What it did.
         best: Its best figure, with its protocol.
         tables: Its tables.
+        claims: What it concludes, where two settings can be compared.
     """
 
     letter: str
     title: str
     best: str
     tables: tuple[Table, ...]
+    claims: tuple[Claim, ...] = ()
 
 
 def _combination(number: int, parameters: str, train: str, test: str) -> Row:
@@ -66,6 +87,11 @@ def _structure(number: int, optimizer: str, test: str, augment: str = "crop and 
     names = {"sgd": "SGD", "nesterov": "SGD with Nesterov", "adam": "Adam", "adadelta": "Adadelta", "adagrad": "Adagrad"}
     label = f"structure {number}, {names[optimizer]}{', no augmentation' if augment == 'none' else ''}"
     return Row(label, (test,), {"model": f"structure-{number}", "optimizer": optimizer, "augment": augment})
+
+
+def _optimizers(text: str, better: str, worse: str) -> Claim:
+    augmented = {"augment": "crop and flip"}
+    return Claim(text, "structures-by-optimizer", augmented | {"optimizer": better}, augmented | {"optimizer": worse}, ("model", "seed"))
 
 
 BASE_B = {"model.activation": "leaky_relu", "weight_decay": 0.0, "model.channels": 64, "optimizer": "sgd"}
@@ -106,6 +132,12 @@ STUDIES: tuple[Study, ...] = (
                 ),
             ),
         ),
+        (
+            Claim("augmentation helps", "resnet-augmentation", {"augment": "crop and flip"}, {"augment": "none"}, ("normalize", "seed")),
+            Claim(
+                "inputs are better left as they are", "resnet-augmentation", {"normalize": False}, {"normalize": True}, ("augment", "seed")
+            ),
+        ),
     ),
     Study(
         "B",
@@ -142,6 +174,7 @@ STUDIES: tuple[Study, ...] = (
                 ),
             ),
         ),
+        (Claim("batch norm helps", "vgg-batchnorm", {"model": "VGG-A with batch norm"}, {"model": "VGG-A"}, ("lr", "seed")),),
     ),
     Study(
         "C",
@@ -181,6 +214,27 @@ STUDIES: tuple[Study, ...] = (
                 ),
             ),
         ),
+        (
+            Claim(
+                "augmentation helps",
+                "structures-by-optimizer",
+                {"augment": "crop and flip"},
+                {"augment": "none"},
+                ("model", "optimizer", "seed"),
+            ),
+            _optimizers("SGD is ahead of Adagrad", "sgd", "adagrad"),
+            _optimizers("SGD is ahead of Adam", "sgd", "adam"),
+            _optimizers("Adadelta is ahead of Adam", "adadelta", "adam"),
+            _optimizers("Adagrad is behind Adam", "adam", "adagrad"),
+            Claim("normalized inputs are better", "structure-one-factor", {"normalize": True}, {"normalize": False}, ("schedule", "seed")),
+            Claim(
+                "a cosine is better than a constant rate",
+                "structure-one-factor",
+                {"schedule": "cosine"},
+                {"schedule": "constant"},
+                ("normalize", "seed"),
+            ),
+        ),
     ),
     Study(
         "D",
@@ -216,6 +270,16 @@ STUDIES: tuple[Study, ...] = (
                     Row("ResNet, Adam, 100 epochs, 3.572 M", ("100", "87.52"), {"model": "smaller"}),
                     Row("ResNet, SGD, 40 epochs, 3.572 M", ("87.43", "78.82"), {"model": "smaller"}),
                 ),
+            ),
+        ),
+        (
+            Claim("Lookahead around SGD helps", "onecycle-lookahead", {"lookahead_k": 5}, {"lookahead_k": 0}, ("model", "seed")),
+            Claim(
+                "squeeze-and-excitation is not worth it",
+                "onecycle-lookahead",
+                {"model": "smaller"},
+                {"model": "squeezed"},
+                ("lookahead_k", "seed"),
             ),
         ),
     ),

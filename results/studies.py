@@ -15,7 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from results import curves, derived, leaderboard
+from results import curves, derived, leaderboard, study_claims
+from results.analysis.frames import Frames
+from results.analysis.landscape import landscape
 from results.derived import About
 from results.errors import ResultsError
 from results.published import STUDIES, Row, Study
@@ -52,15 +54,27 @@ class Measured:
 
     Attributes:
         name: Its name.
-        board: Its leaderboard, one row per trial.
-        about: What the leaderboard says of itself.
+        frames: Its leaderboard and curves, and what they say of themselves.
         size: How large it was.
     """
 
     name: str
-    board: "pd.DataFrame"
-    about: About
+    frames: Frames
     size: Size
+
+    @property
+    def board(self) -> "pd.DataFrame":
+        """Return its leaderboard, one row per trial."""
+        return self.frames.board
+
+    @property
+    def about(self) -> About:
+        """Return what its tables say of it."""
+        return self.frames.about
+
+    def belongs_to(self, sweep: str) -> bool:
+        """Return whether it is a shipped sweep, maybe at another size."""
+        return self.name == sweep or self.name.startswith(f"{sweep}-")
 
 
 def keep(storage: Storage, records: Path, *, machine: str, data: str) -> Path:
@@ -95,9 +109,7 @@ def read(records: Path) -> list[Measured]:
     found = []
     for folder in sorted(path.parent for path in records.glob(f"*/{ABOUT}")):
         storage = Storage(folder)
-        table = leaderboard.read_table(storage)
-        size = Size(**json.loads(storage.read(ABOUT)))
-        found.append(Measured(folder.name, leaderboard.frame(table), About.of(table), size))
+        found.append(Measured(folder.name, Frames.read(storage), Size(**json.loads(storage.read(ABOUT)))))
     return found
 
 
@@ -112,15 +124,37 @@ def _page(measured: Sequence[Measured]) -> Iterator[str]:
     yield "The studies chose their models on the test split. Ours are validation accuracies of trials that were trained in full, mean ±"
     yield "standard deviation over seeds where there are several (n); a dash was not measured. Reduced sweeps answer only whether a claim"
     yield "holds at their size: their figures are not to be compared with the study's.\n"
+    yield from _claims(measured)
     for study in STUDIES:
         yield from _study(study, measured)
+
+
+def _claims(measured: Sequence[Measured]) -> Iterator[str]:
+    """Yield what became of each claim that two settings can decide."""
+    claims = [(study, claim, [sweep for sweep in measured if sweep.belongs_to(claim.sweep)]) for study in STUDIES for claim in study.claims]
+    rows: list[tuple[str, str, str, str, str, str]] = []
+    for study, claim, sweeps in claims:
+        tested = [found for sweep in sweeps if (found := study_claims.compare(claim, sweep.name, sweep.board))]
+        said = f"{study.letter}: {claim.text}"
+        rows += [(said, found.verdict, f"{found.mean:+.1f}", _interval(found), str(found.num_pairs), found.sweep) for found in tested]
+        rows += [] if tested else [(said, "not measured", NOT_MEASURED, NOT_MEASURED, NOT_MEASURED, NOT_MEASURED)]
+    yield "## What holds of what they say\n"
+    yield "Trials that are alike in all but what the claim is about are compared in pairs: the mean difference in validation accuracy,"
+    yield "in points of a percent, and its 95 % t interval. Positive is in the claim's favour; where the interval holds zero, nothing is"
+    yield "decided.\n"
+    heads = ("claim", "it is", "points", "95 % interval", "pairs", "sweep")
+    yield markdown([TextColumn(head, list(cells)) for head, cells in zip(heads, zip(*rows, strict=True), strict=True)])
+
+
+def _interval(found: study_claims.Tested) -> str:
+    return NOT_MEASURED if found.low is None or found.high is None else f"{found.low:+.1f} to {found.high:+.1f}"
 
 
 def _study(study: Study, measured: Sequence[Measured]) -> Iterator[str]:
     yield f"## {study.letter}. {study.title}\n"
     yield f"Its best: {study.best}.\n"
     for table in study.tables:
-        beside = [sweep for sweep in measured if sweep.name == table.sweep or sweep.name.startswith(f"{table.sweep}-")]
+        beside = [sweep for sweep in measured if sweep.belongs_to(table.sweep)]
         yield f"### {table.title}\n"
         yield f"Sweep: `search_spaces/{table.sweep.replace('-', '_')}.yaml`. The study's claim: {table.claim}.\n"
         labels = TextColumn("", [row.label for row in table.rows])
@@ -130,7 +164,7 @@ def _study(study: Study, measured: Sequence[Measured]) -> Iterator[str]:
         ours = [TextColumn(f"ours, {sweep.name}, val %", [_cell(sweep, row) for row in table.rows]) for sweep in beside]
         yield markdown([labels, *theirs, *(ours or [TextColumn("ours", [NOT_MEASURED] * len(table.rows))])])
         for sweep in beside:
-            yield f"`{sweep.name}`: {_size(sweep)}.\n"
+            yield f"`{sweep.name}`: {_size(sweep)}.{_bands(sweep)}\n"
 
 
 def _cell(sweep: Measured, row: Row) -> str:
@@ -153,6 +187,17 @@ def _cell(sweep: Measured, row: Row) -> str:
     spread = f" ± {best.std():.2f}" if len(best) > 1 else ""
     early = f", to epoch {epochs}" if epochs < sweep.about.max_epochs else ""
     return f"{best.mean():.2f}{spread} (n = {len(best)}{early})"
+
+
+def _bands(sweep: Measured) -> str:
+    """Return how wide the sweep's bands of training losses over learning rates are, each a mean over its second half; mostly nothing."""
+    bands = landscape(sweep.frames)
+    bands = bands[bands["at"] > bands["at"].max() / 2]
+    widths = (bands["high"] - bands["low"]).groupby(bands["group"]).mean()
+    if widths.empty:
+        return ""
+    told = ", ".join(f"{width:.2f} for {group}" for group, width in widths.items())
+    return f" Between the least and the greatest training loss over the learning rates lie, in nats, {told} (mean of the second half)"
 
 
 def _size(sweep: Measured) -> str:

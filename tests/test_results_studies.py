@@ -3,12 +3,13 @@
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import recorded
 
-from results import studies
+from results import studies, study_claims
 from results.events import Event
-from results.published import STUDIES
+from results.published import STUDIES, Claim
 from results.storage import Storage
 
 SWEEPS = Path(__file__).parents[1] / "search_spaces"
@@ -44,6 +45,28 @@ def test_our_figures_stand_in_the_row_they_belong_to_with_spread_and_count(tmp_p
     assert row(page, "structure 1, Adam") == "| structure 1, Adam | 93.10 | 70.00 (n = 1) |"
     assert row(page, "structure 1, Adagrad") == "| structure 1, Adagrad | 92.56 | 90.00 (n = 1, to epoch 1) |"
     assert row(page, "structure 6, SGD") == "| structure 6, SGD | 95.33 | - |"
+
+
+def test_claims_are_tested_on_pairs_that_differ_in_nothing_else(tmp_path: Path) -> None:
+    studies.keep(measured(tmp_path / "runs"), tmp_path / "records", machine="two cores", data="CIFAR-10 (JPEG)")
+    page = studies.render(studies.read(tmp_path / "records"))
+    assert (
+        row(page, "C: SGD is ahead of Adam") == "| C: SGD is ahead of Adam | not decided | +10.0 | - | 1 | structures-by-optimizer-small |"
+    )
+    assert row(page, "C: SGD is ahead of Adagrad") == "| C: SGD is ahead of Adagrad | not measured | - | - | - | - |"
+
+
+@pytest.mark.parametrize(
+    ("gains", "verdict"), [((0.02, 0.03, 0.04), "confirmed"), ((-0.02, -0.03, -0.04), "contradicted"), ((0.2, -0.1, 0.0), "not decided")]
+)
+def test_verdict_is_that_of_the_interval_over_seeds(gains: tuple[float, ...], verdict: str) -> None:
+    claim = Claim("more is better", "any", {"size": "large"}, {"size": "small"}, ("seed",))
+    rows = [("large", seed, 0.5 + gain, 10) for seed, gain in enumerate(gains)] + [("small", seed, 0.5, 10) for seed in range(3)]
+    board = pd.DataFrame([*rows, ("large", 3, 0.9, 2)], columns=["config.size", "config.seed", "val_accuracy", "epochs"])
+    found = study_claims.compare(claim, "any", board.assign(score=board["val_accuracy"]))
+    assert found is not None
+    assert (found.num_pairs, found.verdict) == (3, verdict)
+    assert found.mean == pytest.approx(100 * sum(gains) / 3)
 
 
 def test_every_figure_is_labelled_with_the_size_of_its_sweep(tmp_path: Path) -> None:
