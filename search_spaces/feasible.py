@@ -22,6 +22,7 @@ from trainable.config.train import TrainConfig
 
 NUM_DRAWS = 2_000  # of a part: a share of 0.2 % is then missed once in e^4 = 55 sweeps, and looked for more closely
 NUM_COUNTED = 100  # draws where each network has to be counted; a few seconds
+IN_SUMMARY = frozenset({"family", "blocks", "channels", "depth", "width", "layout", "norm"})  # fields that a network's `summary` tells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,11 +171,13 @@ def _fits(feasible: Feasible, values: Mapping[str, Value], model: Space) -> bool
 
 
 def _name(values: Mapping[str, Value], config: TrainConfig, *, taken: Collection[str]) -> str:
-    """Return a name for people: the label with what varies beneath it, else what the network is made of."""
+    """Return a name for people: the label, else what the network is made of, with what varies and is not said by that."""
     model = config.model
     name = model.label or (f"{model.family} {model.summary}" if model.family != "builder" else model.summary)
-    if model.label:
-        name = ", ".join([name, *(f"{path.removeprefix('model.')} {value}" for path, value in values.items() if path.startswith("model."))])
+    if model.label or model.family != "builder":
+        told = IN_SUMMARY if not model.label else frozenset()
+        varied = {path.removeprefix("model."): value for path, value in values.items() if path.startswith("model.")}
+        name = ", ".join([name, *(f"{path} {value}" for path, value in varied.items() if path.partition(".")[0] not in told)])
     return name if name not in taken else next(other for n in itertools.count(2) if (other := f"{name} ({n})") not in taken)
 
 
