@@ -11,7 +11,10 @@ from results import studies, study_claims
 from results.events import Event
 from results.published import STUDIES, Claim
 from results.storage import Storage
+from search_spaces.load import load
+from search_spaces.space import Space
 
+REDUCED = Path(__file__).parents[1] / "benchmarks/sweeps"
 SWEEPS = Path(__file__).parents[1] / "search_spaces"
 MODEL = {"label": "structure-1"}
 
@@ -90,6 +93,17 @@ def test_every_table_names_a_sweep_that_is_shipped() -> None:
     shipped = {re.search(r"^name: (.+)$", path.read_text(), re.MULTILINE)[1] for path in SWEEPS.glob("*.yaml")}  # type: ignore[index]  # each has a name
     assert {table.sweep for study in STUDIES for table in study.tables} <= shipped
     assert all(len(row.theirs) == len(table.columns) for study in STUDIES for table in study.tables for row in table.rows)
+
+
+@pytest.mark.parametrize("path", sorted(REDUCED.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_reduced_sweep_is_valid_and_has_values_for_the_rows_it_stands_beside(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "train-00000-of-00001.parquet").touch()
+    sweep = load(path, [f"data.path={tmp_path}"])
+    tables = [table for study in STUDIES for table in study.tables if sweep.name == f"{table.sweep}-small"]
+    assert tables
+    searched = Space.parse(sweep.trial).searched
+    for table in tables:
+        assert any(all(name in searched for name in row.match) for row in table.rows), table.title
 
 
 def test_a_folder_that_is_no_sweep_is_refused_with_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
