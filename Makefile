@@ -30,7 +30,8 @@ install: $(VENV)/.installed-dev  ## install into .venv what development needs
 
 test: $(VENV)/.installed-dev  ## run every test
 	$(BIN)/pytest --quiet --numprocesses 2 -m '$(FAST)'
-	$(BIN)/pytest -m 'not ($(FAST))'
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m 'not ($(FAST)) and not ray'
+	$(BIN)/pytest -m ray
 
 soak: $(VENV)/.installed-dev  ## kill a sweep's driver fifty times through Ray, with one worker and with two (half an hour or more)
 	PYTHONPATH=$(CURDIR) $(BIN)/python tests/soak.py --kills 50 --workers 1
