@@ -12,18 +12,9 @@ from search_spaces.errors import Problem
 from search_spaces.feasible_space import Feasible
 from search_spaces.flatten import Flattened
 from search_spaces.refusals import refusals
+from search_spaces.scheduler_options import RULES, HyperbandOptions, MedianOptions, RungOptions, SchedulerOptions, early
 from search_spaces.space import Space
-from search_spaces.sweep import (
-    ENDLESS,
-    METRICS,
-    RULES,
-    HyperbandOptions,
-    MedianOptions,
-    RungOptions,
-    SchedulerOptions,
-    Sweep,
-    early,
-)
+from search_spaces.sweep import ENDLESS, METRICS, Sweep
 from search_spaces.wording import listed, shown
 
 # Rule -> its option that says when trials are compared first.

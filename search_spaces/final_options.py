@@ -5,21 +5,30 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from search_spaces.quantities import Count, Epochs, Seed
-from trainable.config.base import Frozen
+from trainable.config.base import Frozen, Unit
 
 
 class GateOptions(Frozen):
-    """What a trial must meet to be promoted; one that does not ends the command with exit code 3, and nothing is trained."""
+    """What a trial must meet to be promoted; one that does not ends the command with exit code 3, and nothing is trained.
 
-    min_val_accuracy: Annotated[float, Field(ge=0.0, le=1.0)] | None = Field(
+    Example:
+        min_val_accuracy: 0.93
+        max_parameters: 5M
+        max_flops: 600M
+        min_margin: 2
+        max_latency_ms: 10
+        confirmed: true
+    """
+
+    min_val_accuracy: Annotated[Annotated[float, Field(ge=0.0, le=1.0)] | None, Unit("share of images")] = Field(
         default=None, description="Least validation accuracy, 0..1: the confirmed mean where there is one, else that of the single run."
     )
     max_parameters: Count | None = Field(default=None, description="Most trainable parameters.")
     max_flops: Count | None = Field(default=None, description="Most floating-point operations of one image's forward pass.")
-    min_margin: Annotated[float, Field(ge=0.0)] | None = Field(
+    min_margin: Annotated[Annotated[float, Field(ge=0.0)] | None, Unit("standard errors")] = Field(
         default=None, description="Least distance to the runner-up, in standard errors of the difference; needs `shortlist confirm`."
     )
-    max_latency_ms: Annotated[float, Field(gt=0.0)] | None = Field(
+    max_latency_ms: Annotated[Annotated[float, Field(gt=0.0)] | None, Unit("milliseconds")] = Field(
         default=None, description="Longest forward pass of one image, in milliseconds, measured where the command is given."
     )
     confirmed: bool = Field(default=False, description="Whether the trial must have been confirmed over fresh seeds.")
@@ -33,7 +42,13 @@ class StageSearch(Frozen):
 
 
 class StageOptions(Frozen):
-    """One of several runs that follow each other: its own length, its own schedule, a fresh optimizer."""
+    """One of several runs that follow each other: its own length, its own schedule, a fresh optimizer.
+
+    Example:
+        epochs: 5
+        overrides: {lr: 0.01}
+        search: {trials: 5, parameters: {weight_decay: {loguniform: [1e-6, 1e-4]}}}
+    """
 
     epochs: Epochs = Field(description="Length of the stage, and the horizon of its schedule.")
     overrides: dict[str, Any] = Field(
@@ -43,9 +58,21 @@ class StageOptions(Frozen):
 
 
 class FinalOptions(Frozen):
-    """Full-length training of the best trials when the search has ended (docs/finals.md)."""
+    """Full-length training of the best trials when the search has ended (docs/finals.md).
 
-    top: Annotated[int, Field(strict=True, ge=1)] = 1
+    Example:
+        top: 2
+        epochs: 200
+        seeds: [0, 1, 2]
+        overrides: {dropout: 0.2, schedule: cosine, ema_decay: 0.999}
+        train_on: all
+        lr_scaling: linear
+        gates: {max_parameters: 5M}
+
+        stages: [{epochs: 50, overrides: {lr: 0.1}}, {epochs: 50, overrides: {lr: 0.01}}]
+    """
+
+    top: Annotated[int, Field(strict=True, ge=1)] = Field(default=1, description="How many of the first trials are promoted.")
     epochs: Epochs | None = Field(default=None, description="Horizon of the final; the search's max_epochs by default.")
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] | None = Field(
         default=None, description="One run each; the trial's own seed by default."

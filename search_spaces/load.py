@@ -12,7 +12,8 @@ from search_spaces.errors import KeyPath, Locate, Problem, SweepError, dotted
 from search_spaces.flatten import flatten
 from search_spaces.overrides import FILE, overridden
 from search_spaces.refusals import explained, refusals
-from search_spaces.sweep import METRICS, RULES, Sweep
+from search_spaces.scheduler_options import RULES
+from search_spaces.sweep import METRICS, Sweep
 from search_spaces.wording import guessed
 from search_spaces.yaml_source import read
 

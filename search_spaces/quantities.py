@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from search_spaces.wording import Described
+from trainable.config.base import Unit
 
-Epochs = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+Epochs = Annotated[int, Field(strict=True, ge=1, le=1_000_000), Unit("epochs")]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
 
 DURATION = r"^(?=.)(\d+(?:\.\d+)?h)?(\d+(?:\.\d+)?m)?(\d+(?:\.\d+)?s)?$"
@@ -27,6 +28,7 @@ Duration = Annotated[
     Field(gt=0.0),
     BeforeValidator(_seconds),
     WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": DURATION}]}),
+    Unit("seconds"),
     Described("a number of seconds > 0, or text such as 90s, 15m, 12h, 1h30m"),
 ]
 
@@ -58,5 +60,6 @@ Bytes = Annotated[
     Field(strict=True, ge=1),
     BeforeValidator(_number(BYTES)),
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": BYTES}]}),
+    Unit("bytes"),
     Described("a number of bytes >= 1, or text such as 2GiB (units KiB, MiB, GiB)"),
 ]

@@ -11,8 +11,9 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from search_spaces.final_options import FinalOptions
 from search_spaces.quantities import Bytes, Count, Duration, Epochs, Seed
+from search_spaces.scheduler_options import SchedulerOptions
 from search_spaces.wording import Described
-from trainable.config.base import Frozen, later
+from trainable.config.base import Frozen, Unit, later
 from trainable.config.data import DataConfig
 
 METRICS = {"val_accuracy": "max", "val_loss": "min"}
@@ -26,9 +27,16 @@ Name = Annotated[
 
 
 class Objective(Frozen):
-    """The figure that decides, always of the validation split."""
+    """The figure that decides, always of the validation split.
 
-    metric: Literal["val_accuracy", "val_loss"] = "val_accuracy"
+    Example:
+        metric: val_loss
+        mode: min
+    """
+
+    metric: Literal["val_accuracy", "val_loss"] = Field(
+        default="val_accuracy", description="Share of validation images classified right, or the mean loss on them."
+    )
     mode: Literal["max", "min"] = Field(default="max", description="max for val_accuracy, min for val_loss.")
 
     @property
@@ -42,7 +50,14 @@ def _listed(value: Any) -> Any:
 
 
 class Constraints(Frozen):
-    """Limits a candidate must keep; one that breaks a limit never becomes a trial."""
+    """Limits a candidate must keep; one that breaks a limit never becomes a trial.
+
+    Example:
+        max_parameters: 5M
+        max_flops: 600M
+        max_memory: 2GiB
+        where: [batch_size * accumulation <= 512, "optimizer != 'sgd' or lr >= 1e-3"]
+    """
 
     max_parameters: Count | None = Field(default=None, description="Most trainable parameters.")
     max_flops: Count | None = later(
@@ -91,9 +106,27 @@ EarlierSweep = Annotated[Annotated[str, Field(min_length=1)] | Earlier, Describe
 
 
 class SearchOptions(Frozen):
-    """How candidates are proposed (docs/samplers.md)."""
+    """How candidates are proposed (docs/samplers.md).
 
-    sampler: Sampler = "model"
+    Example:
+        sampler: random
+        trials: 64
+        start: [{optimizer: sgd, lr: 0.1}]
+        transfer: [digits, /archive/runs/cifar10-a]
+
+        sampler: grid
+        random: [lr]
+        trials: 36
+
+        sampler: listed
+        configurations: [{optimizer: sgd, lr: 0.1, batch_size: 64}, {optimizer: adam, lr: 0.001, batch_size: 128}]
+
+        sampler: one_factor
+        base: {optimizer: adam, lr: 0.001}
+        levels: 3
+    """
+
+    sampler: Sampler = Field(default="model", description="Who proposes the next candidate.")
     trials: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = Field(
         default=None, description="Trials to launch; grid, listed and one_factor launch all they have by default, the others need it."
     )
@@ -126,114 +159,25 @@ class SearchOptions(Frozen):
         return self.model_dump(mode="json", exclude={"transfer"}) | ({"transfer": names} if names else {})
 
 
-class RungOptions(Frozen):
-    """A ladder of rungs: r is min_epochs, R is max_epochs."""
-
-    variant: Literal["promotion", "stopping"] = "promotion"
-    delayed: bool = Field(default=False, description="promotion only: eta trials must stand at a rung for each one sent up.")
-    min_epochs: Epochs | None = Field(default=None, description="First rung; max_epochs / 27 rounded up, at least 2, by default.")
-    max_epochs: Epochs = Field(description="Epochs of a trial trained in full.")
-    eta: Annotated[int, Field(strict=True, ge=2, le=1_000)] = Field(default=3, description="About 1/eta of a rung goes on.")
-    drain: Literal["leader", "none"] = Field(
-        default="leader",
-        description="promotion only: when nothing else is left and no trial was trained in full, the leader goes on; where a finite "
-        "space is used up, so do the next best, as long as the budget lasts.",
-    )
-
-    @property
-    def first_rung(self) -> int:
-        """Return min_epochs, or its default."""
-        return self.min_epochs or early(self.max_epochs)
-
-
-class AshaOptions(RungOptions):
-    """Asynchronous successive halving (Li et al., MLSys 2020): r is min_epochs, R is max_epochs."""
-
-
-class HyperbandOptions(RungOptions):
-    """Asynchronous Hyperband (Li et al., MLSys 2020): brackets of asha, each with its first rung one step higher."""
-
-    brackets: Annotated[int, Field(strict=True, ge=1)] | None = Field(
-        default=None, description="How many; as many as first rungs fit between min_epochs and max_epochs by default."
-    )
-
-    @property
-    def most_brackets(self) -> int:
-        """Return how many first rungs `first_rung * eta**s` are <= max_epochs: the paper's s_max + 1."""
-        number, epochs = 0, self.first_rung
-        while epochs <= self.max_epochs:
-            number, epochs = number + 1, epochs * self.eta
-        return number
-
-
-class MedianOptions(Frozen):
-    """Median stopping rule (Golovin et al., KDD 2017): below the median of the others' running averages, a trial stops."""
-
-    max_epochs: Epochs = Field(description="Epochs of a trial trained in full.")
-    grace_epochs: Epochs | None = Field(
-        default=None, description="First epoch at which a trial may stop; max_epochs / 27 rounded up, at least 2, by default."
-    )
-    min_trials: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = Field(
-        default=3, description="Other trials that must have reached an epoch before one stops there."
-    )
-
-    @property
-    def first_look(self) -> int:
-        """Return grace_epochs, or its default."""
-        return self.grace_epochs or early(self.max_epochs)
-
-
-class RunAllOptions(Frozen):
-    """Every trial is trained in full."""
-
-    max_epochs: Epochs = Field(description="Epochs of every trial.")
-
-
-class PatienceOptions(Frozen):
-    """Beside a rule: a trial whose score has stood still stops, wherever it is."""
-
-    epochs: Epochs = Field(description="Epochs in a row without an improvement that stop a trial.")
-    min_delta: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = Field(
-        default=0.0, description="What counts as an improvement: more than this, in the metric's own unit."
-    )
-
-
-Rule = AshaOptions | HyperbandOptions | MedianOptions | RunAllOptions
-
-
-class SchedulerOptions(Frozen):
-    """Who goes on: exactly one rule, and patience beside it."""
-
-    asha: AshaOptions | None = None
-    hyperband: HyperbandOptions | None = None
-    median: MedianOptions | None = None
-    none: RunAllOptions | None = None
-    patience: PatienceOptions | None = Field(default=None, description="An extra rule beside the one above: stop trials on a plateau.")
-
-    @property
-    def rule(self) -> Rule:
-        """Return the rule that was chosen (`checks.py` sees to it that there is exactly one)."""
-        rule = self.asha or self.hyperband or self.median or self.none
-        assert rule is not None
-        return rule
-
-
-RULES = tuple(name for name in SchedulerOptions.model_fields if name != "patience")
-
-
-def early(max_epochs: int) -> int:
-    """Return when trials are compared first by default: 1/27 of the length needs least training on replayed curves, one epoch is a bet."""
-    return min(max_epochs, max(2, -(-max_epochs // 27)))
-
-
 class BudgetOptions(Frozen):
-    """What the sweep may spend at most; no epoch is started that is predicted to cross it."""
+    """What the sweep may spend at most; no epoch is started that is predicted to cross it.
 
-    gpu_hours: Annotated[float, Field(gt=0.0)] | None = Field(default=None, description="Hours of workers' time, summed over workers.")
+    Example:
+        gpu_hours: 8
+        wall_clock: 12h
+        epochs: 5000
+        trials: 200
+    """
+
+    gpu_hours: Annotated[Annotated[float, Field(gt=0.0)] | None, Unit("hours")] = Field(
+        default=None, description="Hours of workers' time, summed over workers."
+    )
     wall_clock: Duration | None = Field(
         default=None, description="Time from start to end of the search: seconds, or text such as 12h or 1h30m."
     )
-    epochs: Annotated[int, Field(strict=True, ge=1)] | None = Field(default=None, description="Epochs trained, all trials together.")
+    epochs: Annotated[int, Field(strict=True, ge=1), Unit("epochs")] | None = Field(
+        default=None, description="Epochs trained, all trials together."
+    )
     trials: Annotated[int, Field(strict=True, ge=1)] | None = later(
         None, description="Trials launched, replacements of those that ran out of memory included; trials that were launched go on."
     )
@@ -245,14 +189,26 @@ class BudgetOptions(Frozen):
 
 
 class ResourceOptions(Frozen):
-    """What one trial holds. Not part of the sweep's identity: a resumed sweep may run on other machines."""
+    """What one trial holds. Not part of the sweep's identity: a resumed sweep may run on other machines.
 
-    gpus: Annotated[float, Field(ge=0.0, le=1.0)] | Literal["auto"] = Field(
+    Example:
+        gpus: 0.25
+        cpus: 2
+        workers: 8
+        autoscale: true
+        trial_timeout: 30m
+        keep: survivors
+        checkpoint_epochs: 5
+    """
+
+    gpus: Annotated[Annotated[float, Field(ge=0.0, le=1.0)] | Literal["auto"], Unit("GPUs, or a share of one")] = Field(
         default="auto",
         description="GPUs per trial; auto shares a GPU among as many trials as its memory holds and its speed rewards (docs/scale.md), "
         "and takes none where the cluster has none.",
     )
-    cpus: Annotated[int, Field(strict=True, ge=1)] = Field(default=1, description="Processor cores, and threads, per trial.")
+    cpus: Annotated[Annotated[int, Field(strict=True, ge=1)], Unit("cores")] = Field(
+        default=1, description="Processor cores, and threads, per trial."
+    )
     workers: Annotated[int, Field(strict=True, ge=1)] | None = Field(default=None, description="Most trials at once; what fits by default.")
     autoscale: bool = Field(
         default=False,
@@ -274,11 +230,27 @@ class ResourceOptions(Frozen):
 
 
 class Sweep(Frozen):
-    """One sweep file, resolved: every default filled in."""
+    """One sweep file, resolved: every default filled in.
 
-    version: Literal[1] = 1
+    Example:
+        version: 1
+        name: my-sweep
+        seed: 0
+        data: {name: digits, validation: 0.2}
+        objective: {metric: val_accuracy}
+        trial: {model: {family: resnet, blocks: [1, 1], channels: {choice: [16, 32]}}, lr: {loguniform: [1e-3, 1e-1]}}
+        constraints: {max_parameters: 2M}
+        search: {sampler: random, trials: 16}
+        scheduler: {asha: {max_epochs: 27}}
+        budget: {wall_clock: 1h30m}
+        record: epochs
+        resources: {workers: 2}
+        final: {epochs: 100}
+    """
+
+    version: Literal[1] = Field(default=1, description="Version of this format.")
     name: Name = Field(description="The sweep's folder below the storage.")
-    seed: Seed = 0
+    seed: Seed = Field(default=0, description="Seed of the candidates, and of the trials where `trial.seed` says nothing.")
     data: DataConfig
     objective: Objective = Objective()
     trial: dict[str, Any] = Field(description="Fields of TrainConfig, each a constant or a domain.")

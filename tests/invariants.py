@@ -9,7 +9,8 @@ from fractions import Fraction
 from sweeps import START, Recorder, make_search
 
 from results.events import Decided, DriverStarted, Ended, EndStatus, Event, Launched, Lost, Reported, Suggested, stamp
-from search_spaces.sweep import HyperbandOptions, RungOptions, Sweep
+from search_spaces.scheduler_options import HyperbandOptions, RungOptions
+from search_spaces.sweep import Sweep
 from tuner.decisions import Decision, Job
 
 

@@ -23,7 +23,7 @@ AT_MOST = {
     "search_spaces": {"annotated_types", "numpy", "pydantic", "pydantic_core", "ruamel", "search_spaces", "trainable.config"},
     "trainable/config": {"pydantic", "trainable.config"},
     "trainable/models": {"torch"},
-    "tuner/schedulers": {"results.events", "search_spaces.sweep", "tuner.decisions", "tuner.rungs", "tuner.schedulers"},
+    "tuner/schedulers": {"results.events", "search_spaces.scheduler_options", "tuner.decisions", "tuner.rungs", "tuner.schedulers"},
 }
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sweeps import START, by_quality, make_search, make_sweep, rung_sizes, worst_first
 
 from results.events import Decided, Ended, Launched
-from search_spaces.sweep import HyperbandOptions
+from search_spaces.scheduler_options import HyperbandOptions
 from tuner.decisions import Job
 from tuner.schedulers.hyperband import bracket_of, bracket_sizes
 from tuner.simulate import Curves, simulate

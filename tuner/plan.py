@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from results.events import DriverStarted, stamp
 from search_spaces import feasible
 from search_spaces.errors import Locate
+from search_spaces.scheduler_options import RunAllOptions
 from search_spaces.space import Space
-from search_spaces.sweep import LEARNING, BudgetOptions, RunAllOptions, SearchOptions, Sweep
+from search_spaces.sweep import LEARNING, BudgetOptions, SearchOptions, Sweep
 from trainable.config.train import TrainConfig
 from tuner.decisions import Job
 from tuner.restore import restore

@@ -5,9 +5,10 @@ from typing import Any
 
 from search_spaces.checks import FIRST_EPOCHS
 from search_spaces.final_options import FinalOptions, GateOptions
+from search_spaces.scheduler_options import RULES, HyperbandOptions, SchedulerOptions
 from search_spaces.settings import highest
 from search_spaces.space import Space
-from search_spaces.sweep import RULES, BudgetOptions, HyperbandOptions, SchedulerOptions, Sweep
+from search_spaces.sweep import BudgetOptions, Sweep
 from trainable.config.train import TrainConfig
 
 SUFFIX = "-smoke"

@@ -4,6 +4,7 @@ A validator that looks at several fields says `<field> is <seen>, must be <requi
 finds the place by it.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,6 +14,13 @@ class Frozen(BaseModel):
     """Immutable, and refuses keys that it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Says what a number counts or measures: `Annotated[int, Unit("epochs")]`."""
+
+    name: str
 
 
 def later(default: Any, **rest: Any) -> Any:

@@ -14,9 +14,16 @@ GIVEN = ("in_channels", "num_classes")
 
 
 class BuilderConfig(Frozen):
-    """A network that a function of the user's builds; its file lies beside the sweep file, or is installed on every machine."""
+    """A network that a function of the user's builds; its file lies beside the sweep file, or is installed on every machine.
 
-    family: Literal["builder"] = "builder"
+    Example:
+        family: builder
+        label: mine
+        builder: "my_nets:make"
+        kwargs: {width: {choice: [8, 16]}, dropout: {uniform: [0.0, 0.5]}}
+    """
+
+    family: Literal["builder"] = Field(default="builder", description="May be left out where there is a `builder`.")
     label: str | None = Field(default=None, description="A name for tables; does not change the network.")
     builder: str = Field(
         description="The function, as package.module:function; it returns a Module that maps images (batch, channels, height, width) "

@@ -4,17 +4,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from trainable.config.base import Frozen, later
+from trainable.config.base import Frozen, Unit, later
 
 Width = Annotated[int, Field(ge=1, le=65_536)]
-Kernel = Annotated[int, Field(ge=1, le=63)]
+Kernel = Annotated[int, Field(ge=1, le=63), Unit("pixels")]
 Blocks = Annotated[tuple[Annotated[int, Field(ge=1, le=256)], ...], Field(min_length=1, max_length=8)]
-Probability = Annotated[float, Field(ge=0.0, lt=1.0)]
+Probability = Annotated[float, Field(ge=0.0, lt=1.0), Unit("probability")]
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "mish"]
 Norm = Literal["batch", "group", "none"]
 
 GROUPS = 8  # of a group norm, as in trainable/models
 
+FAMILY = "Which networks these are."
 BLOCKS = "Blocks in each stage."
 CHANNELS = "Channels of the first stage, doubled at each later one; or a number a stage."
 ACTIVATION = "What follows a norm."
@@ -68,9 +69,28 @@ class StagedConfig(Network):
 
 
 class ResNetConfig(StagedConfig):
-    """Basic-block residual network for small images: a stem, stages of blocks, an average pool, one linear layer."""
+    """Basic-block residual network for small images: a stem, stages of blocks, an average pool, one linear layer.
 
-    family: Literal["resnet"] = "resnet"
+    Example:
+        family: resnet
+        label: my-resnet
+        blocks: [2, 2, 2]
+        channels: {choice: [16, 32, 64]}
+        stem_channels: 32
+        stem_kernel: 3
+        stem_layers: 1
+        block_kernel: 3
+        skip_kernel: 1
+        activation: {choice: [relu, silu]}
+        norm: batch
+        block_dropout: {uniform: [0.0, 0.3]}
+        dropout: 0.1
+        pool: 2
+        se_ratio: 8
+        zero_init: true
+    """
+
+    family: Literal["resnet"] = Field(default="resnet", description=FAMILY)
     stem_layers: Annotated[int, Field(ge=1, le=16)] = later(1, description="Convolutions in the stem, all alike.")
     pool: Kernel | None = later(None, description="Size of the average pool before the linear layer; the whole map by default.")
     se_ratio: Width | None = later(
@@ -88,15 +108,40 @@ class ResNetConfig(StagedConfig):
 
 
 class PreactConfig(StagedConfig):
-    """Norm-first residual network: nothing but additions lies on the way from stem to head."""
+    """Norm-first residual network: nothing but additions lies on the way from stem to head.
 
-    family: Literal["preact"]
+    Example:
+        family: preact
+        label: my-preact
+        blocks: [2, 2, 2]
+        channels: [16, 32, 64]
+        stem_channels: 16
+        stem_kernel: 3
+        block_kernel: 3
+        skip_kernel: 1
+        activation: relu
+        norm: group
+        block_dropout: 0.1
+        dropout: 0.1
+    """
+
+    family: Literal["preact"] = Field(description=FAMILY)
 
 
 class WideResNetConfig(Network):
-    """Wide residual network, WRN-depth-width: norm-first, three stages of 16, 32 and 64 channels times the width."""
+    """Wide residual network, WRN-depth-width: norm-first, three stages of 16, 32 and 64 channels times the width.
 
-    family: Literal["wide_resnet"]
+    Example:
+        family: wide_resnet
+        label: wrn-16-4
+        depth: 16
+        width: {choice: [2, 4]}
+        activation: relu
+        block_dropout: 0.3
+        dropout: 0.0
+    """
+
+    family: Literal["wide_resnet"] = Field(description=FAMILY)
     depth: Annotated[int, Field(ge=10, le=2_000)] = Field(description="Convolutions on the longest way, 6n + 4 for n blocks a stage.")
     width: Annotated[int, Field(ge=1, le=4_096)] = Field(description="Factor on the channels of the stages.")
     activation: Activation = Field(default="relu", description=ACTIVATION)
@@ -116,9 +161,18 @@ class WideResNetConfig(Network):
 
 
 class VGGConfig(Network):
-    """VGG for small images: five groups of 3x3 convolutions, a max-pool behind each, one linear layer."""
+    """VGG for small images: five groups of 3x3 convolutions, a max-pool behind each, one linear layer.
 
-    family: Literal["vgg"]
+    Example:
+        family: vgg
+        label: vgg-a
+        layout: {choice: [A, B]}
+        norm: batch
+        activation: relu
+        dropout: 0.5
+    """
+
+    family: Literal["vgg"] = Field(description=FAMILY)
     layout: Literal["A", "B", "D", "E"] = Field(description="Column of the paper's table 1 (11, 13, 16 or 19 layers).")
     channels: Width = later(64, description="Channels of the first group; the last two have eight times as many.")
     norm: Literal["batch", "none"] = Field(default="batch", description="What follows a convolution; none is the paper's network.")

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from trainable.config.base import Frozen, later
+from trainable.config.base import Frozen, Unit, later
 from trainable.config.data import AugmentConfig, DataConfig
 from trainable.config.families import Network
 from trainable.config.model import ModelConfig, family_of
@@ -22,16 +22,66 @@ LOOKAHEAD_ALPHA = 0.8  # study E's; the paper's 0.5 and 0.8 do about equally wel
 
 
 class TrainConfig(Frozen):
-    """Everything that decides what one training run computes."""
+    """Everything that decides what one training run computes.
 
-    model: ModelConfig
+    Example:
+        model: {family: resnet, blocks: [2, 2], channels: {choice: [16, 32]}}
+        augment: {crop: 1}
+        batch_size: {choice: [64, 128]}
+        accumulation: 1
+        optimizer: {choice: [sgd, nesterov, adam, adamw, adagrad, adadelta, rmsprop, nadam]}
+        lr:
+          - {loguniform: [1e-2, 3e-1], when: {optimizer: [sgd, nesterov]}}
+          - {loguniform: [1e-4, 1e-2], when: {optimizer: [adam, adamw, adagrad, adadelta, rmsprop, nadam]}}
+        momentum: {uniform: [0.8, 0.99], when: {optimizer: [sgd, nesterov]}}
+        beta1: {value: 0.9, when: {optimizer: [adam, adamw, nadam]}}
+        beta2: {choice: [0.99, 0.999], when: {optimizer: [adam, adamw, nadam]}}
+        alpha: {value: 0.99, when: {optimizer: rmsprop}}
+        rho: {value: 0.9, when: {optimizer: adadelta}}
+        momentum_decay: {value: 4e-3, when: {optimizer: nadam}}
+        eps: {value: 1e-8, when: {optimizer: [adam, adamw]}}
+        weight_decay: {loguniform: [1e-5, 1e-2]}
+        decay_norms: false
+        clip_norm: 1.0
+        lookahead_k: 5
+        lookahead_alpha: 0.8
+        ema_decay: 0.999
+        schedule: {choice: [constant, step, multistep, cosine, onecycle, trapezoid]}
+        warmup_epochs: {value: 2, when: {schedule: [constant, step, multistep, cosine, trapezoid]}}
+        warmup_share: {value: 0.25, when: {schedule: onecycle}}
+        lr_start: {value: 0.04, when: {schedule: onecycle}}
+        lr_floor: {value: 1e-3, when: {schedule: [cosine, onecycle, trapezoid]}}
+        restarts: {choice: [0, 1, 2], when: {schedule: cosine}}
+        restart_growth: {value: 2.0, when: {schedule: cosine}}
+        step_share: {value: 0.3, when: {schedule: step}}
+        milestones: {value: [0.5, 0.75], when: {schedule: multistep}}
+        gamma: {value: 0.1, when: {schedule: [step, multistep]}}
+        cooldown_share: {uniform: [0.1, 0.4], when: {schedule: trapezoid}}
+        label_smoothing: {choice: [0.0, 0.1]}
+        mixup: 0.2
+        cutmix: 0.0
+        dropout: {uniform: [0.0, 0.5]}
+        patience: 0
+        keep_best: false
+        normalize: true
+        precision: auto
+        seed: {choice: [0, 1, 2]}
+    """
+
+    model: ModelConfig = Field(description="The network, a family of ours or a function of your own.")
     data: DataConfig
     augment: AugmentConfig = AugmentConfig()
-    batch_size: int = Field(default=128, ge=1, le=65_536, description="Images per forward and backward pass.")
-    accumulation: int = Field(default=1, ge=1, le=1024, description="Batches per optimizer step; their images weigh the same.")
-    max_epochs: int = Field(ge=1, le=1_000_000, description="Horizon: the epochs of a full run, and where the schedule ends.")
+    batch_size: Annotated[int, Unit("images")] = Field(default=128, ge=1, le=65_536, description="Images per forward and backward pass.")
+    accumulation: Annotated[int, Unit("batches")] = Field(
+        default=1, ge=1, le=1024, description="Batches per optimizer step; their images weigh the same."
+    )
+    max_epochs: Annotated[int, Unit("epochs")] = Field(
+        ge=1, le=1_000_000, description="Horizon: the epochs of a full run, and where the schedule ends."
+    )
 
-    optimizer: Literal["sgd", "nesterov", "adam", "adamw", "adagrad", "adadelta", "rmsprop", "nadam"] = "sgd"
+    optimizer: Literal["sgd", "nesterov", "adam", "adamw", "adagrad", "adadelta", "rmsprop", "nadam"] = Field(
+        default="sgd", description="What makes a step of a gradient; each reads fields of its own."
+    )
     lr: float = Field(gt=0.0, le=1e3, description="Highest learning rate.")
     momentum: float | None = Field(default=None, ge=0.0, lt=1.0, description="sgd, nesterov (0.9 by default) and rmsprop (0).")
     beta1: float | None = Field(default=None, ge=0.0, lt=1.0, description="adam, adamw, nadam: decay of the mean gradient; 0.9.")
@@ -45,7 +95,9 @@ class TrainConfig(Frozen):
     )
     decay_norms: bool = Field(default=True, description="Whether weight decay also holds for norms and biases.")
     clip_norm: float = Field(default=0.0, ge=0.0, le=1e6, description="Longest gradient of a step, all weights together; 0 is off.")
-    lookahead_k: int = Field(default=0, ge=0, le=10_000, description="Steps between two of Lookahead's slow weights; 0 is off.")
+    lookahead_k: Annotated[int, Unit("steps")] = Field(
+        default=0, ge=0, le=10_000, description="Steps between two of Lookahead's slow weights; 0 is off."
+    )
     lookahead_alpha: float | None = Field(default=None, gt=0.0, le=1.0, description="Lookahead: share of the way the slow go; 0.8.")
     ema_decay: float = Field(
         default=0.0, ge=0.0, lt=1.0, description="Moving average of the weights, which is then evaluated and exported; 0 is off."
@@ -54,32 +106,42 @@ class TrainConfig(Frozen):
     schedule: Literal["constant", "step", "multistep", "cosine", "onecycle", "trapezoid"] = Field(
         default="constant", description="Learning rate over the horizon `max_epochs`."
     )
-    warmup_epochs: float | None = Field(
+    warmup_epochs: Annotated[float | None, Unit("epochs")] = Field(
         default=None, ge=0.0, le=1_000_000, description="Epochs of linear rise to lr, kept by a longer final; not for onecycle."
     )
-    warmup_share: Share | None = Field(default=None, description="onecycle: share of the horizon until lr is reached; 0.25 by default.")
-    lr_start: Share | None = Field(default=None, description="onecycle: the first rate as a share of lr; 0.04 by default.")
-    lr_floor: float | None = Field(
+    warmup_share: Annotated[Share | None, Unit("share of max_epochs")] = Field(
+        default=None, description="onecycle: share of the horizon until lr is reached; 0.25 by default."
+    )
+    lr_start: Annotated[Share | None, Unit("share of lr")] = Field(
+        default=None, description="onecycle: the first rate as a share of lr; 0.04 by default."
+    )
+    lr_floor: Annotated[float | None, Unit("share of lr")] = Field(
         default=None, ge=0.0, lt=1.0, description="cosine, trapezoid (0), onecycle (4e-6): the last share of lr."
     )
     restarts: int | None = Field(default=None, ge=0, le=100, description="cosine: times it begins again at lr; 0 by default.")
     restart_growth: float | None = Field(default=None, ge=1.0, le=10.0, description="cosine: length of a cycle over the one before; 1.")
-    step_share: Share | None = Field(default=None, description="step: share of the horizon between two drops; 0.3 by default.")
-    milestones: Annotated[tuple[Share, ...], Field(min_length=1, max_length=100)] | None = Field(
+    step_share: Annotated[Share | None, Unit("share of max_epochs")] = Field(
+        default=None, description="step: share of the horizon between two drops; 0.3 by default."
+    )
+    milestones: Annotated[Annotated[tuple[Share, ...], Field(min_length=1, max_length=100)] | None, Unit("shares of max_epochs")] = Field(
         default=None, description="multistep: shares of the horizon at which lr drops, ascending; [0.5, 0.75] by default."
     )
     gamma: float | None = Field(default=None, gt=0.0, le=1.0, description="step, multistep: what a drop multiplies lr by; 0.1.")
-    cooldown_share: Share | None = Field(default=None, description="trapezoid: share of the horizon in which lr falls; 0.2 by default.")
+    cooldown_share: Annotated[Share | None, Unit("share of max_epochs")] = Field(
+        default=None, description="trapezoid: share of the horizon in which lr falls; 0.2 by default."
+    )
 
     label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0, description="Share of a label that is spread over all classes.")
     mixup: float = Field(default=0.0, ge=0.0, le=100.0, description="Alpha of the Beta distribution of mixup's shares; 0 is off.")
     cutmix: float = Field(default=0.0, ge=0.0, le=100.0, description="Alpha for CutMix; 0 is off. With mixup, each image draws which.")
-    dropout: float = Field(
+    dropout: Annotated[float, Unit("probability")] = Field(
         default=0.0, ge=0.0, lt=1.0, description="Probability of dropping a feature before the last linear layer; not with a builder."
     )
 
     metric: Literal["val_accuracy", "val_loss"] = Field(default="val_accuracy", description="What `patience` and `keep_best` go by.")
-    patience: int = Field(default=0, ge=0, le=1_000_000, description="Epochs without a better metric that end the run; 0 is off.")
+    patience: Annotated[int, Unit("epochs")] = Field(
+        default=0, ge=0, le=1_000_000, description="Epochs without a better metric that end the run; 0 is off."
+    )
     keep_best: bool = Field(default=False, description="Whether a final exports the weights of its best epoch instead of its last.")
 
     normalize: bool = later(

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from search_spaces.sweep import AshaOptions, HyperbandOptions, MedianOptions, PatienceOptions, Rule, RunAllOptions, RungOptions
+from search_spaces.scheduler_options import AshaOptions, HyperbandOptions, MedianOptions, PatienceOptions, Rule, RunAllOptions, RungOptions
 from tuner.rungs import rung_epochs
 from tuner.schedulers.asha import PromotionAsha, StoppingAsha
 from tuner.schedulers.hyperband import Hyperband, bracket_sizes
@@ -16,7 +16,7 @@ def build(rule: Rule, *, sign: int, patience: PatienceOptions | None = None) -> 
     """Return the rule that the sweep file names.
 
     Args:
-        rule: One of the option classes of `search_spaces.sweep`.
+        rule: One of the option classes of `search_spaces.scheduler_options`.
         sign: +1 where the objective is maximised, -1 where it is minimised.
         patience: The extra rule; None for none.
     """
