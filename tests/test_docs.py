@@ -98,7 +98,7 @@ def test_every_piece_of_a_sweep_file_is_accepted(block: Block, tmp_path: Path) -
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which a sweep called digits has ended, as the how-to pages have one."""
     folder = tmp_path_factory.mktemp("how-to")
-    sweep = demo_sweep.demo(30, name="digits", budget={"gpu_hours": 50, "wall_clock": "40h"})
+    sweep = demo_sweep.demo(12, name="digits", budget={"gpu_hours": 50, "wall_clock": "40h"})
     demo_sweep.store(folder / "runs" / "digits", sweep, demo_sweep.events(sweep))
     return folder
 
@@ -111,6 +111,7 @@ def readable(block: Block) -> list[str]:
 ENDED = [block for page in HOW_TO if page.name != "cluster.md" for block in blocks(page, "console") if readable(block)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", ENDED, ids=str)
 def test_commands_about_a_sweep_that_has_ended_do_their_work(block: Block, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(finished)
@@ -144,6 +145,7 @@ def test_own_images_and_networks_get_as_far_as_the_plan(name: str, tmp_path: Pat
     assert ran >= 2
 
 
+@pytest.mark.slow
 def test_the_program_that_compares_sweeps_runs(finished: Path) -> None:
     [program] = blocks(ROOT / "docs" / "how-to" / "earlier-sweeps.md", "python")
     done = subprocess.run([sys.executable, "-c", program.text], cwd=finished, capture_output=True, text=True)
