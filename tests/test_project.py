@@ -187,13 +187,6 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert script.stat().st_mode & 0o111
 
 
-def test_documents_link_to_files_that_exist() -> None:
-    for document in files():
-        if document.suffix == ".md":
-            for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
-                assert (document.parent / target).exists(), f"{relative(document)} links to {target}"
-
-
 def test_sweep_file_of_the_readme_has_no_mistakes(tmp_path: Path) -> None:
     section = (ROOT / "README.md").read_text().split("## A sweep file", 1)[1]
     block = re.search(r"(?m)(?:^    .*\n)+", section)

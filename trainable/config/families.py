@@ -167,6 +167,7 @@ class VGGConfig(Network):
         family: vgg
         label: vgg-a
         layout: {choice: [A, B]}
+        channels: {choice: [16, 64]}
         norm: batch
         activation: relu
         dropout: 0.5
