@@ -90,7 +90,8 @@ def flat(repeats: int) -> dict[str, Any]:
     """Compare what an event costs at a sweep's beginning with what it costs at its end; memory is traced in runs of its own."""
     found: dict[str, Any] = {"trials": FLAT_TRIALS, "slots": FLAT_SLOTS}
     for figure in ("processor_s", "bytes"):
-        runs = [json.loads(fresh("flat-once", figure)) for _ in range(repeats)]
+        # Equal runs keep equal memory, and tracing makes them four times as long: once is enough.
+        runs = [json.loads(fresh("flat-once", figure)) for _ in range(1 if figure == "bytes" else repeats)]
         found |= {"events": runs[0]["events"]}
         found[f"{figure}_per_event"] = {name: spread([run[name] for run in runs], 9) for name in ("first", "last")}
         found[f"{figure}_last_over_first"] = spread([run["last"] / run["first"] for run in runs])

@@ -53,7 +53,7 @@ ENTRIES = (
         record="tutorial_way",
         program="benchmarks.tutorial_way",
         arguments=("--data", DATA, "--repeats", "1"),
-        minutes=6.5,
+        minutes=7.5,
         title="A search beside the tutorial way",
         compares=(
             "The same 16 configurations searched by `shortlist run` with its default rule, and as Ray Tune's tutorial for PyTorch does "
@@ -81,7 +81,7 @@ ENTRIES = (
         record="utilisation",
         program="benchmarks.utilisation",
         arguments=("second", "--repeats", "1"),
-        minutes=1.7,
+        minutes=1.6,
         title="How busy the workers are",
         compares="Device seconds over slot seconds of real sweeps on two workers, as `shortlist status` says them.",
         backs=("scale.md",),
@@ -103,8 +103,8 @@ ENTRIES = (
     Entry(
         record="driver_scale",
         program="benchmarks.driver_scale",
-        arguments=("--repeats", "2", "--trials", "500", "--peer-trials", "500", "--new-actor-trials", "6"),
-        minutes=2.6,
+        arguments=("--repeats", "2", "--trials", "300", "--peer-trials", "300", "--new-actor-trials", "4"),
+        minutes=2.8,
         title="What the search itself costs",
         compares=(
             "The engine alone; the engine with its journal over 10,000 trials; the reading of a large journal at a restart; and trials "
@@ -116,8 +116,8 @@ ENTRIES = (
     Entry(
         record="plan_accuracy",
         program="benchmarks.plan_accuracy",
-        arguments=("--repeats", "2", "--calibrate-seconds", "10"),
-        minutes=1.6,
+        arguments=("--repeats", "2", "--calibrate-seconds", "8"),
+        minutes=1.5,
         title="What a plan foretells",
         compares=(
             "`shortlist plan --calibrate` on the digits sweep, then the sweep itself. With `--data FOLDER` CIFAR-10 is measured, too; a "
@@ -129,8 +129,8 @@ ENTRIES = (
     Entry(
         record="review_speed",
         program="benchmarks.review_speed",
-        arguments=("--repeats", "2"),
-        minutes=1.3,
+        arguments=("commands", "--repeats", "2"),
+        minutes=0.8,
         title="Commands that look at a sweep",
         compares="Wall time of the commands, each in a process of its own, on a finished sweep in which every trial was trained in full.",
         backs=("operations.md",),
@@ -172,11 +172,11 @@ ENTRIES = (
     Entry(
         record="replay-suite",
         program="benchmarks.replay",
-        arguments=(TABLES, "--workers", "4", "--repeats", "6", "--methods", "random,ray-asha,shortlist-default", "-o", "json"),
-        minutes=0.9,
+        arguments=(TABLES, "--workers", "4", "--repeats", "4", "--methods", "random,ray-asha,shortlist-default", "-o", "json"),
+        minutes=0.6,
         title="Search on recorded curves, few orders",
         compares=(
-            "The measurement below with 6 random orders and three methods: enough to see that nothing broke, too few for the goals."
+            "The measurement below with 4 random orders and three methods: enough to see that nothing broke, too few for the goals."
         ),
         backs=("search.md",),
         claims=claims.replay_of_few_orders,
@@ -185,10 +185,10 @@ ENTRIES = (
         record="samplers",
         program="benchmarks.samplers",
         arguments=(
-            "--problems", "currin,hartmann6,layers,under-a-product", "--repeats", "10", "--gp-repeats", "2", "--trainings", "12",
+            "--problems", "currin,layers,under-a-product", "--repeats", "10", "--gp-repeats", "2", "--trainings", "12",
             "-o", "json",
         ),
-        minutes=0.8,
+        minutes=0.6,
         title="Samplers",
         compares=(
             "Our model, Optuna's TPE and Gaussian process, and random search under one scheduler on test functions made into learning "
