@@ -49,9 +49,8 @@ check: $(VENV)/.installed-dev  ## format, lint, types, arrows and the fast tests
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest --quiet --numprocesses 2 -m '$(FAST)'
 
-bench: $(VENV)/.installed-dev  ## measure what is claimed about speed (replay needs tables)
-	@set -e; for program in $(filter-out replay replay_figure,$(basename $(notdir $(shell grep -l __main__ benchmarks/*.py)))); do \
-		echo "\$$ $(BIN)/python -m benchmarks.$$program"; $(BIN)/python -m benchmarks.$$program; done
+bench: $(VENV)/.installed-dev  ## measure what is claimed, under 20 minutes, and write docs/benchmarks.md (DATA=FOLDER TABLES=FOLDER for all)
+	$(BIN)/python -m benchmarks.suite $(if $(DATA),--data '$(DATA)') $(if $(TABLES),--tables '$(TABLES)') $(RECORDS)
 
 format: $(VENV)/.installed-dev  ## format the code and mend what ruff can mend
 	$(BIN)/ruff format

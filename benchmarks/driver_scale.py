@@ -1,37 +1,39 @@
 """What the search itself costs: per epoch, per fold, and on Ray beside plain Ray Tune.
 
-    python -m benchmarks.driver_scale [engine] [fold] [ray] [--repeats 5] [--trials 2000] [--peer-trials 2000]
+    python -m benchmarks.driver_scale [engine] [flat] [fold] [ray] [--repeats 2] [--trials 2000] [--peer-trials 2000]
 
 engine   microseconds per reported epoch with the journal in memory, at 500 and at 10,000 trials, in turn
+flat     10,000 trials on 256 simulated workers, journal on disk: processor seconds and memory of an event while the first thousand trials
+         were started and while the last were, each in a fresh process
 fold     seconds and peak memory of reading a journal of 10,000 trials x 25 epochs into a search, each in a fresh process
 ray      trivial trials through Ray: our driver beside plain Ray Tune with its ASHAScheduler, same rungs, same workers, same machine, in
          turn; wall seconds, actors created, utilisation. Plain Ray Tune runs twice, reusing actors and not; the latter with fewer trials,
          and what it would need for all of them is extrapolated, and called so
 
-No training: a trial's epoch is a sleep of a millisecond. Prints means, standard deviations and ratios.
+No training: a trial's epoch is a sleep of a millisecond. Prints means, standard deviations and ratios, as JSON.
 """
 
 import argparse
 import json
-import os
-import platform
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import records
+from benchmarks.records import spread
 from results import journal
-from results.events import Event
+from results.events import Event, Suggested
 from results.journal import Journal
 from results.storage import Storage
 from search_spaces.sweep import Sweep
 from trainable.config.cost import ArchitectureCost
-from tuner import provenance
 from tuner.decisions import Job
 from tuner.restore import restore
 from tuner.simulate import simulate
@@ -40,7 +42,7 @@ SIZES = (500, 10_000)
 FOLD_TRIALS, FOLD_EPOCHS = 10_000, 25
 COST = ArchitectureCost(parameters=1, flops_per_image=1, activation_bytes_per_image=1)
 SLOTS = 2
-NEW_ACTOR_TRIALS = 30  # a second or more each: more would hold up the machine for an hour
+FLAT_TRIALS, FLAT_SLOTS, FLAT_PART = 10_000, 256, 1_000
 
 
 def discard(events: Sequence[Event], sync: bool) -> None:
@@ -84,6 +86,51 @@ def engine(repeats: int) -> dict[str, Any]:
     return {"microseconds_per_epoch": {str(size): spread(values) for size, values in measured.items()}, "large_over_small": spread(ratios)}
 
 
+def flat(repeats: int) -> dict[str, Any]:
+    """Compare what an event costs at a sweep's beginning with what it costs at its end; memory is traced in runs of its own."""
+    found: dict[str, Any] = {"trials": FLAT_TRIALS, "slots": FLAT_SLOTS}
+    for figure in ("processor_s", "bytes"):
+        # Equal runs keep equal memory, and tracing makes them four times as long: once is enough.
+        runs = [json.loads(fresh("flat-once", figure)) for _ in range(1 if figure == "bytes" else repeats)]
+        found |= {"events": runs[0]["events"]}
+        found[f"{figure}_per_event"] = {name: spread([run[name] for run in runs], 9) for name in ("first", "last")}
+        found[f"{figure}_last_over_first"] = spread([run["last"] / run["first"] for run in runs])
+    return found
+
+
+def flat_once(figure: str) -> dict[str, float]:
+    """Return what an event cost while the first and the last thousand trials were started: `processor_s` or `bytes`."""
+    events = started = 0
+    marks: dict[int, tuple[int, float]] = {}  # trials started -> events until then, and what they had cost
+
+    def cost() -> float:
+        return tracemalloc.get_traced_memory()[0] if figure == "bytes" else time.process_time()
+
+    with tempfile.TemporaryDirectory() as folder:
+        writer = Journal(Storage(Path(folder) / "scale"))
+
+        def append(batch: Sequence[Event], sync: bool) -> None:
+            nonlocal events, started
+            if started % FLAT_PART == 0 and started not in marks:
+                marks[started] = events, cost()
+            writer.append(batch, sync=False)  # a disk that waits costs no processor time
+            events += len(batch)
+            started += sum(isinstance(event, Suggested) for event in batch)
+
+        options = sweep(FLAT_TRIALS, {"asha": {"min_epochs": 3, "max_epochs": 81}})
+        if figure == "bytes":
+            tracemalloc.start()
+        search = restore(options, [], cost=lambda config: COST, append=append, now=0.0)
+        simulate(search, scores, num_workers=FLAT_SLOTS)
+        writer.close()
+    first, second, *_, last_but_one, last = (marks[number] for number in range(0, FLAT_TRIALS + 1, FLAT_PART))
+    return {
+        "events": events,
+        "first": (second[1] - first[1]) / (second[0] - first[0]),
+        "last": (last[1] - last_but_one[1]) / (last[0] - last_but_one[0]),
+    }
+
+
 def fold(repeats: int) -> dict[str, Any]:
     """Write one journal, then fold it in fresh processes."""
     with tempfile.TemporaryDirectory() as folder:
@@ -122,12 +169,12 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def on_ray(repeats: int, trials: int, peer_trials: int) -> dict[str, Any]:
+def on_ray(repeats: int, trials: int, peer_trials: int, new_actor_trials: int) -> dict[str, Any]:
     """Run both sides in turn, each in a fresh process with a Ray of its own."""
     sides: dict[str, tuple[str, int]] = {
         "shortlist": ("ours", trials),
         "ray_tune_reusing_actors": ("peer-reuse", peer_trials),
-        "ray_tune": ("peer", NEW_ACTOR_TRIALS),
+        "ray_tune": ("peer", new_actor_trials),
     }
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in sides}
     for _ in range(repeats):
@@ -156,16 +203,13 @@ def fresh(*arguments: str) -> str:
     return done.stdout.splitlines()[-1]
 
 
-def spread(values: Sequence[float]) -> list[float]:
-    """Return mean and standard deviation."""
-    return [statistics.fmean(values), statistics.stdev(values)]
-
-
 def main() -> None:
-    parts: dict[str, Callable[..., Any]] = {"engine": engine, "fold": fold, "ray": on_ray}
-    if len(sys.argv) == 3 and sys.argv[1] in ("ours", "peer", "peer-reuse", "fold-once"):
+    parts: dict[str, Callable[..., Any]] = {"engine": engine, "flat": flat, "fold": fold, "ray": on_ray}
+    if len(sys.argv) == 3 and sys.argv[1] in ("ours", "peer", "peer-reuse", "fold-once", "flat-once"):
         if sys.argv[1] == "fold-once":
             print(json.dumps(fold_once(sys.argv[2])))
+        elif sys.argv[1] == "flat-once":
+            print(json.dumps(flat_once(sys.argv[2])))
         else:
             from benchmarks import trivial_trials
 
@@ -176,20 +220,17 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--trials", type=int, default=2_000)
     parser.add_argument("--peer-trials", type=int, default=2_000)
+    parser.add_argument("--new-actor-trials", type=int, default=30, help="of plain Ray Tune that reuses no actor: a second or more each")
     options = parser.parse_args()
     if options.repeats < 2:
         parser.error(f"--repeats: {options.repeats}, must be at least 2, for a standard deviation")
+    started = records.start()
     record: dict[str, Any] = {}
     for name in options.parts or parts:
-        record[name] = on_ray(options.repeats, options.trials, options.peer_trials) if name == "ray" else parts[name](options.repeats)
-    record |= {
-        "n": options.repeats,
-        "machine": f"{os.cpu_count()} cores, {platform.processor() or platform.machine()}",
-        "load": os.getloadavg(),
-        "commit": provenance.commit(),
-        "versions": provenance.versions(),
-    }
-    print(json.dumps(record, indent=2))
+        numbers = (options.trials, options.peer_trials, options.new_actor_trials) if name == "ray" else ()
+        record[name] = parts[name](options.repeats, *numbers)
+        print(f"{name} measured after {time.perf_counter() - started.clock:.0f} s", file=sys.stderr, flush=True)
+    records.show({"about": started.about(n=options.repeats, settings=vars(options)), **record})
 
 
 if __name__ == "__main__":

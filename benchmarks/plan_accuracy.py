@@ -1,28 +1,26 @@
 """Whether `plan --calibrate` foretells how long a real sweep takes: plan, then run, then compare.
 
-    python -m benchmarks.plan_accuracy [--repeats 2] [--calibrate-seconds 60] [--cifar10 FOLDER]
+    python -m benchmarks.plan_accuracy [--repeats 2] [--calibrate-seconds 60] [--data FOLDER]
 
 Each repeat plans the sweep with a fresh calibration and runs it through Ray, as a user does, in processes of their own. Real seconds are
 those between the journal's `DriverStarted` and `DriverStopped`, which is what the plan foretells and what `budget.wall_clock` counts.
-`--cifar10` names a folder with CIFAR-10 as Parquet; without it only the digits sweep is measured. Prints predicted and real seconds and
+`--data` names a folder with CIFAR-10 as Parquet; without it only the digits sweep is measured. Prints predicted and real seconds and
 their ratio, with the machine's load: on a machine that others use the ratio says as much about them.
 """
 
 import argparse
 import json
 import os
-import platform
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from benchmarks import records
 from results import journal
 from results.events import DriverStarted, DriverStopped, Reported, seconds
 from results.storage import Storage
-from tuner import provenance, slots
 
 ROOT = Path(__file__).parent.parent
 SWEEPS = ROOT / "search_spaces"
@@ -76,13 +74,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--calibrate-seconds", type=float, default=60.0)
-    parser.add_argument("--cifar10", type=Path, help="folder of CIFAR-10 as train*.parquet and test*.parquet")
+    parser.add_argument("--data", type=Path, help="folder of CIFAR-10 as train*.parquet and test*.parquet")
     options = parser.parse_args()
     if options.repeats < 2:
         parser.error(f"--repeats: {options.repeats}, must be at least 2, for a standard deviation")
     sweeps = [(SWEEPS / "digits.yaml", ["search.trials=30"])]
-    if options.cifar10:
-        sweeps.append((SWEEPS / "cifar10_small.yaml", [f"data.path={options.cifar10.absolute()}", *CIFAR10]))
+    if options.data:
+        sweeps.append((SWEEPS / "cifar10_small.yaml", [f"data.path={options.data.absolute()}", *CIFAR10]))
+    started = records.start()
     runs = []
     for _ in range(options.repeats):
         for file, overrides in sweeps:
@@ -91,15 +90,13 @@ def main() -> None:
     ratios: dict[str, list[float]] = {}
     for run in runs:
         ratios.setdefault(str(run["sweep"]), []).append(float(str(run["ratio"])))
-    record = {
-        "predicted_over_real": {name: [statistics.fmean(values), statistics.stdev(values)] for name, values in ratios.items()},
-        "n": options.repeats,
-        "runs": runs,
-        "machine": f"{slots.local_cores()} cores, {platform.processor() or platform.machine()}",
-        "commit": provenance.commit(),
-        "versions": provenance.versions(),
-    }
-    print(json.dumps(record, indent=2))
+    records.show(
+        {
+            "about": started.about(n=options.repeats, settings=vars(options)),
+            "predicted_over_real": {name: records.spread(values) for name, values in ratios.items()},
+            "runs": runs,
+        }
+    )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ import importlib.util
 import json
 import multiprocessing
 import os
-import platform
 import sys
 import time
 import zlib
@@ -27,13 +26,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import replay_engine, replay_records
+from benchmarks import records, replay_engine, replay_records
 from benchmarks.curve_tables import TableError, read
 from benchmarks.peers import OptunaPruner, Peer, RayAsha
 from benchmarks.replay_engine import Pool
 from benchmarks.replay_measures import REGRET_AFTER, Outcome, Watched, ratios, summary
 from benchmarks.replay_records import RecordError
-from tuner import provenance
 from tuner.decisions import Job
 from tuner.simulate import simulate
 
@@ -122,7 +120,7 @@ def run(paths: Sequence[Path], methods: Sequence[str], repeats: int, jobs: int, 
     """Replay everything and return the record: medians, means and ratios, in the form that docs/search.md describes."""
     found: dict[Path, dict[str, dict[int, Outcome]]] = {path: {method: {} for method in methods} for path in paths}
     tasks = list(_tasks(paths, methods, repeats))
-    started = time.perf_counter()
+    started = records.start()
     # A fresh process for each worker, with one thread each: arithmetic libraries would otherwise fight over the cores.
     os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -131,7 +129,7 @@ def run(paths: Sequence[Path], methods: Sequence[str], repeats: int, jobs: int, 
             path, method, numbers, outcomes = future.result()
             found[path][method].update(zip(numbers, outcomes, strict=True))
             if sys.stderr.isatty():
-                print(f"\r{done} of {len(tasks)} parts, {time.perf_counter() - started:.0f} s ", end="", file=sys.stderr)
+                print(f"\r{done} of {len(tasks)} parts, {time.perf_counter() - started.clock:.0f} s ", end="", file=sys.stderr)
     if sys.stderr.isatty():
         print(file=sys.stderr)
     tables = {
@@ -152,20 +150,21 @@ def run(paths: Sequence[Path], methods: Sequence[str], repeats: int, jobs: int, 
         record["ratios"] = {
             method: ratios({table: by_method[method] for table, by_method in tables.items()}, reference, rng) for method in methods
         }
-    measured = {
-        "wall_s": time.perf_counter() - started,  # of the call, all its methods together
-        "machine": platform.processor() or platform.machine(),
-        "commit": provenance.commit(),
-        "versions": provenance.versions(),
-    }
+    measured = started.about(n=repeats, settings={"jobs": jobs})  # of the call, all its methods together
     record["about"] = {
         **alike(paths, options),
         "proposals": {method: text for method, text in PROPOSE.items() if method in methods},
         "repeats": repeats,
         **measured,
-        "methods": {method: {"repeats": min(repeats, SLOW_REPEATS.get(method, repeats)), **measured} for method in methods},
+        "methods": {method: {**measured, **_numbers(method, repeats)} for method in methods},
     }
     return record
+
+
+def _numbers(method: str, repeats: int) -> dict[str, int]:
+    """Return how often a method is replayed, as `about` says it."""
+    own = min(repeats, SLOW_REPEATS.get(method, repeats))
+    return {"repeats": own, "n": own}
 
 
 def alike(paths: Sequence[Path], options: Mapping[str, Any]) -> dict[str, Any]:

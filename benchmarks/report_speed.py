@@ -1,6 +1,6 @@
 """What the report costs: to build, to send, to open; and a leaderboard of very many trials.
 
-    python -m benchmarks.report_speed [--trials 1000] [--epochs 100] [--repeats 5] [--board-trials 100000] [--record FILE]
+    python -m benchmarks.report_speed [--trials 1000] [--epochs 100] [--repeats 5] [--board-trials 100000]
 
 page         the report of a sweep in which every trial was trained in full, the most that there can be to tell: seconds from the stored
              journal to the file, bytes, and in headless Chromium, from the start of the navigation, milliseconds until something is
@@ -8,27 +8,24 @@ page         the report of a sweep in which every trial was trained in full, the
              heap. Each opening is a fresh page, in a browser that has been started before.
 leaderboard  seconds from a folded history to the table, beside the plain way: a data frame of all reports, grouped by trial
 
-Prints means and standard deviations.
+Prints means and standard deviations, as JSON.
 """
 
 import argparse
-import json
-import os
-import platform
 import random
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks import records
+from benchmarks.records import spread
 from results import leaderboard, report
 from results.events import Event
 from results.history import History
 from tests import recorded
 from tests.browsers import chromium, launched, opened
-from tuner import provenance
 
 
 def full_sweep(trials: int, epochs: int) -> Iterator[Event]:
@@ -62,14 +59,6 @@ def seconds(work: Callable[[], Any], repeats: int) -> dict[str, Any]:
         clock.append(time.perf_counter() - started)
         processors.append(time.process_time() - started_cpu)
     return {"s": spread(clock), "cpu_s": spread(processors)}
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    return {
-        "mean": round(statistics.fmean(values), 3),
-        "sd": round(statistics.stdev(values), 3) if len(values) > 1 else 0.0,
-        "n": len(values),
-    }
 
 
 def page_costs(trials: int, epochs: int, repeats: int) -> dict[str, Any]:
@@ -136,20 +125,12 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--board-trials", type=int, default=100_000)
-    parser.add_argument("--record", type=Path, help="write the figures as JSON")
     arguments = parser.parse_args()
-    found = {
-        "made_with": provenance.collect() | {"cores": os.cpu_count(), "machine": platform.machine(), "browser": Path(chromium()).name},
-        "load_before": os.getloadavg()[0],
-        "page": page_costs(arguments.trials, arguments.epochs, arguments.repeats),
-        "leaderboard": board_costs(arguments.board_trials, arguments.repeats),
-    }
-    for part in ("page", "leaderboard"):
-        print(part)
-        for name, value in found[part].items():
-            print(f"  {name:<28} {value['mean']:>12,} ± {value['sd']}" if isinstance(value, dict) else f"  {name:<28} {value:>12,}")
-    if arguments.record:
-        arguments.record.write_text(json.dumps(found, indent=2) + "\n")
+    started = records.start()
+    page = page_costs(arguments.trials, arguments.epochs, arguments.repeats)
+    board = board_costs(arguments.board_trials, arguments.repeats)
+    about = started.about(n=arguments.repeats, settings=vars(arguments))
+    records.show({"about": about | {"browser": Path(chromium()).name}, "page": page, "leaderboard": board})
 
 
 if __name__ == "__main__":

@@ -11,26 +11,23 @@ The journal is made up: what is measured reads files, and trains nothing. Prints
 """
 
 import argparse
-import json
-import os
-import platform
 import random
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from benchmarks import records
+from benchmarks.records import spread
 from results import curves, leaderboard
 from results.events import Decided, DriverStarted, DriverStopped, Ended, Event, Launched, Reported, Suggested, SweepStarted, stamp
 from results.history import History
 from results.journal import Journal
 from results.storage import Storage
-from tuner import provenance
 
 START = 1_700_000_000.0
 COMMANDS = {
@@ -84,9 +81,12 @@ def _trial(number: int, rungs: Sequence[int], last: int, max_epochs: int, rng: r
             peak_memory_bytes=300_000_000,
         )  # fmt: skip
         if epoch in rungs:
-            action = "continue" if epoch < last else "pause"
-            reason = f"among the best of rung {epoch}" if epoch < last else f"waits at rung {epoch}"
-            yield Decided(at=at, trial=trial, epoch=epoch, rung_epochs=epoch, score=score, action=action, cutoff=0.4, reason=reason)  # type: ignore[arg-type]
+            action: Literal["continue", "pause"] = "continue" if epoch < last else "pause"
+            reason = "among the best" if epoch < last else "waits"
+            yield Decided(
+                at=at, trial=trial, epoch=epoch, rung_epochs=epoch, score=score, cutoff=0.4, reason=f"{reason} of rung {epoch}",
+                action=action,
+            )  # fmt: skip
     if last == max_epochs:
         yield Ended(at=at, trial=trial, status="completed")
 
@@ -160,11 +160,6 @@ def derive(repeats: int, options: argparse.Namespace) -> dict[str, Any]:
     return {"trials": options.derive_trials, "epochs": history.epochs, "wall_s": spread(seconds), "processor_s": spread(processor_seconds)}
 
 
-def spread(values: Sequence[float]) -> list[float]:
-    """Return mean and standard deviation."""
-    return [round(statistics.fmean(values), 4), round(statistics.stdev(values), 4)]
-
-
 def main() -> None:
     parts: dict[str, Callable[..., Any]] = {"commands": commands, "derive": derive}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -176,15 +171,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.repeats < 2:
         parser.error(f"--repeats: {options.repeats}, must be at least 2, for a standard deviation")
-    record: dict[str, Any] = {name: parts[name](options.repeats, options) for name in options.parts or parts}
-    record |= {
-        "n": options.repeats,
-        "machine": f"{os.cpu_count()} cores, {platform.processor() or platform.machine()}",
-        "load": os.getloadavg(),
-        "commit": provenance.commit(),
-        "versions": provenance.versions(),
-    }
-    print(json.dumps(record, indent=2))
+    started = records.start()
+    figures = {name: parts[name](options.repeats, options) for name in options.parts or parts}
+    records.show({"about": started.about(n=options.repeats, settings=vars(options)), **figures})
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
 import sys
 import time
 import zlib
@@ -26,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import sampler_surrogates
+from benchmarks import records, sampler_surrogates
 from benchmarks.curve_tables import TableError
 from benchmarks.sampler_measures import Outcome, Watched, ranks, ratios, summary, timed
 from benchmarks.sampler_problems import KINDS, NOISE, Problem, built_in, named
@@ -34,7 +33,6 @@ from results.events import Event
 from results.history import History
 from search_spaces.feasible_space import prepared
 from search_spaces.space import Space
-from tuner import provenance
 from tuner.budget import Budget
 from tuner.decisions import Job
 from tuner.samplers import sampler as samplers_of
@@ -116,14 +114,14 @@ def compare(
     keys: Sequence[Key], samplers: Sequence[str], repeats: Mapping[str, int], jobs: int, options: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Run everything and return the record."""
-    started = time.perf_counter()
+    started = records.start()
     names = {key: problem_of(key).name for key in keys}
     found: dict[str, dict[str, list[Outcome]]] = {names[key]: {sampler: [] for sampler in samplers} for key in keys}
     tasks = [(key, sampler, repeat) for key in keys for sampler in samplers for repeat in range(repeats[sampler])]
     for done, ((key, sampler, _), outcome) in enumerate(_outcomes(tasks, jobs, options), 1):
         found[names[key]][sampler].append(outcome)
         if sys.stderr.isatty():
-            print(f"\r{done} of {len(tasks)} runs, {time.perf_counter() - started:.0f} s ", end="", file=sys.stderr)
+            print(f"\r{done} of {len(tasks)} runs, {time.perf_counter() - started.clock:.0f} s ", end="", file=sys.stderr)
     if sys.stderr.isatty():
         print(file=sys.stderr)
     rng = np.random.default_rng(options["seed"])
@@ -140,16 +138,15 @@ def compare(
             if REFERENCE in samplers:
                 record["ratios"][group] = {sampler: ratios(chosen, sampler, REFERENCE, rng) for sampler in samplers}
             record["ranks"][group] = ranks(chosen, samplers, rng)
+    about = started.about(n=min(repeats.values()))
     record["about"] = {
         "reference": REFERENCE,
         "repeats": dict(repeats),
         **options,
         "jobs": jobs,
         "noise": NOISE,
-        "wall_s": time.perf_counter() - started,
-        "machine": machine(),
-        "commit": provenance.commit(),
-        "versions": provenance.versions() | {name: metadata.version(name) for name in ("optuna", "scipy")},
+        **about,
+        "versions": about["versions"] | {name: metadata.version(name) for name in ("optuna", "scipy")},
     }
     return record
 
@@ -166,14 +163,6 @@ def _outcomes(
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
         futures = [pool.submit(task, *each, options) for each in tasks]
         yield from ((each, future.result()) for each, future in zip(tasks, futures, strict=True))
-
-
-def machine() -> str:
-    """Return the processor and how many cores there are."""
-    known = Path("/proc/cpuinfo")
-    lines = known.read_text().splitlines() if known.exists() else []
-    name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
-    return f"{name}, {os.cpu_count()} cores"
 
 
 def text(record: Mapping[str, Any]) -> str:

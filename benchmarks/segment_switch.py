@@ -4,18 +4,17 @@
 
 Trials that sleep for an epoch, through Ray, under successive halving with the same rungs on as many workers, in turn, each run in a
 process of its own. Two figures: seconds between two segments on the same worker, and seconds that the slots idled for each segment, the
-start of workers that replaced others included. Writes benchmarks/records/segment_switch.json: n, mean, sd, and the ratio of the two sides.
+start of workers that replaced others included. Prints means, standard deviations and the ratio of the two sides.
 """
 
 import argparse
 import json
 import os
-import platform
-import statistics
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
+
+from benchmarks import records
 
 SIDES = {"shortlist": "ours", "ray_tune_reusing_actors": "peer-reuse"}
 FIGURES = ("gap_median_s", "gap_99th_s", "gap_largest_s", "gaps_within_0.2_s", "idle_s_per_segment", "utilisation", "actors", "segments")
@@ -24,7 +23,6 @@ import json, sys
 from benchmarks import trivial_trials
 print(json.dumps(trivial_trials.run(sys.argv[1], int(sys.argv[2]), slots=int(sys.argv[3]))))
 """
-RECORD = Path(__file__).parent / "records" / "segment_switch.json"
 
 
 def measure(side: str, *, trials: int, slots: int, epoch_s: float) -> dict[str, float]:
@@ -38,10 +36,6 @@ def measure(side: str, *, trials: int, slots: int, epoch_s: float) -> dict[str, 
     return answer
 
 
-def spread(values: list[float]) -> dict[str, float]:
-    return {"mean": statistics.fmean(values), "sd": statistics.stdev(values) if len(values) > 1 else 0.0}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
@@ -49,32 +43,20 @@ def main() -> None:
     parser.add_argument("--epoch-s", type=float, default=0.05)
     parser.add_argument("--slots", type=int, default=2)
     options = parser.parse_args()
+    started = records.start()
     seen: dict[str, list[dict[str, float]]] = {name: [] for name in SIDES}
     for _ in range(options.repeats):
         for name, side in SIDES.items():
             seen[name].append(measure(side, trials=options.trials, slots=options.slots, epoch_s=options.epoch_s))
             print(name, json.dumps(seen[name][-1]), file=sys.stderr)
-    import ray
-
-    record: dict[str, Any] = {
-        "what": "seconds between two segments on a worker, and idle slot seconds per segment",
-        "setting": vars(options),
-        "machine": {
-            "processor_cores": os.cpu_count(),
-            "load_1_min": os.getloadavg()[0],
-            "python": platform.python_version(),
-            "ray": ray.__version__,
-        },
-        "n": options.repeats,
-    }
+    record: dict[str, Any] = {"about": started.about(n=options.repeats, settings=vars(options))}
     for name, runs in seen.items():
-        record[name] = {figure: spread([run[figure] for run in runs]) for figure in FIGURES}
+        record[name] = {figure: records.spread([run[figure] for run in runs]) for figure in FIGURES}
     ours, theirs = seen.values()
     for figure in ("gap_median_s", "idle_s_per_segment"):
         ratios = [theirs_run[figure] / ours_run[figure] for ours_run, theirs_run in zip(ours, theirs, strict=True)]
-        record[f"{figure}_theirs_over_ours"] = spread(ratios)
-    RECORD.write_text(json.dumps(record, indent=2) + "\n")
-    print(json.dumps(record, indent=2))
+        record[f"{figure}_theirs_over_ours"] = records.spread(ratios)
+    records.show(record)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,6 @@ import argparse
 import asyncio
 import contextlib
 import json
-import os
-import platform
 import re
 import resource
 import statistics
@@ -22,15 +20,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from benchmarks import records
 from benchmarks.driver_scale import COST, quality, sweep
+from benchmarks.records import spread
 from results.storage import Storage
-from tuner import provenance
 from tuner.decisions import Job
 from tuner.session import hold
 from tuner.simulate import simulate
@@ -145,11 +143,6 @@ async def watch(address: str, token: str, clients: int, seconds: float) -> dict[
     }
 
 
-def spread(values: Sequence[float]) -> list[float]:
-    """Return mean and standard deviation."""
-    return [round(statistics.fmean(values), 4), round(statistics.stdev(values), 4)]
-
-
 def main() -> None:
     if sys.argv[1:2] == ["drive"]:
         print(json.dumps(drive(Path(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4]))))
@@ -162,23 +155,15 @@ def main() -> None:
     options = parser.parse_args()
     if options.repeats < 2:
         parser.error(f"--repeats: {options.repeats}, must be at least 2, for a standard deviation")
+    started = records.start()
     runs: dict[str, list[dict[str, float]]] = {"alone": [], "watched": []}
     for _ in range(options.repeats):
         runs["alone"].append(once(options, clients=0))
         runs["watched"].append(once(options, clients=options.clients))
-    record: dict[str, Any] = {name: {key: spread([run[key] for run in side]) for key in side[0]} for name, side in runs.items()}
+    figures: dict[str, Any] = {name: {key: spread([run[key] for run in side]) for key in side[0]} for name, side in runs.items()}
     key = "driver_processor_s_per_1000_epochs"
-    record["watched_over_alone"] = spread([w[key] / a[key] for a, w in zip(runs["alone"], runs["watched"], strict=True)])
-    record |= {
-        "clients": options.clients,
-        "seconds": options.seconds,
-        "n": options.repeats,
-        "machine": f"{os.cpu_count()} cores, {platform.processor() or platform.machine()}",
-        "load": os.getloadavg(),
-        "commit": provenance.commit(),
-        "versions": provenance.versions(),
-    }
-    print(json.dumps(record, indent=2))
+    figures["watched_over_alone"] = spread([w[key] / a[key] for a, w in zip(runs["alone"], runs["watched"], strict=True)])
+    records.show({"about": started.about(n=options.repeats, settings=vars(options)), **figures})
 
 
 if __name__ == "__main__":

@@ -4,14 +4,13 @@
 
 Without --bucket a server of moto's is started here: it shows what our own side costs, next to no network. With it, the bucket is one that
 boto3 reaches, and what is measured is that store; what was written is deleted. A folder and the store take turns. Prints milliseconds per
-append (mean, standard deviation over the repeats, 95th percentile), their ratio, and the seconds in which an empty machine reads it all.
+append (mean and 95th percentile, with standard deviations over the repeats), their ratio, and the seconds in which an empty machine
+reads it all.
 """
 
 import argparse
-import json
 import logging
 import os
-import platform
 import statistics
 import tempfile
 import time
@@ -19,12 +18,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks import records
+from benchmarks.records import spread
 from results import journal
 from results.events import Decided, Reported, stamp
 from results.journal import Journal
 from results.lock import SweepLock
 from results.storage import Storage
-from tuner import provenance
 
 
 @contextmanager
@@ -84,6 +84,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--bucket")
     options = parser.parse_args()
+    started = records.start()
     taken: dict[str, list[list[float]]] = {"folder": [], "store": []}
     reads = []
     with (
@@ -100,10 +101,10 @@ def main() -> None:
             assert stored.mirror is not None
             stored.mirror.delete(stored.mirror.files("journal"))
     seen = {name: _summary(runs) for name, runs in taken.items()}
-    about = {"appends": options.appends, "repeats": options.repeats, "server": options.bucket or "moto, on this machine"}
-    figures = seen | {"ratio": round(seen["store"]["mean_ms"] / seen["folder"]["mean_ms"], 1), "read_s": round(statistics.fmean(reads), 3)}
-    machine = {"hardware": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores", "commit": provenance.commit()}
-    print(json.dumps(about | machine | figures, indent=2))
+    ratios = [statistics.fmean(store) / statistics.fmean(folder) for folder, store in zip(*taken.values(), strict=True)]
+    about = started.about(n=options.repeats, settings={"appends": options.appends})
+    server = "the bucket that was given" if options.bucket else "moto, on this machine"
+    records.show({"about": about | {"server": server}, **seen, "store_over_folder": spread(ratios), "read_s": spread(reads)})
 
 
 @contextmanager
@@ -111,14 +112,9 @@ def _given(bucket: str) -> Iterator[str]:
     yield bucket
 
 
-def _summary(runs: list[list[float]]) -> dict[str, float]:
-    means = [statistics.fmean(run) * 1e3 for run in runs]
-    every = sorted(second * 1e3 for run in runs for second in run)
-    return {
-        "mean_ms": round(statistics.fmean(means), 3),
-        "sd_ms": round(statistics.stdev(means), 3) if len(means) > 1 else 0.0,
-        "p95_ms": round(every[int(0.95 * len(every))], 3),
-    }
+def _summary(runs: list[list[float]]) -> dict[str, dict[str, float]]:
+    p95s_ms = [sorted(run)[int(0.95 * len(run))] * 1e3 for run in runs]
+    return {"mean_ms": spread([statistics.fmean(run) * 1e3 for run in runs]), "p95_ms": spread(p95s_ms)}
 
 
 if __name__ == "__main__":

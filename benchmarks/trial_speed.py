@@ -1,22 +1,18 @@
 """How fast a trial trains, input included, beside the plain tutorial loop; and what an epoch's time is spent on.
 
-    python -m benchmarks.trial_speed [--channels 8 16 64] [--batch-sizes 16 64 128 256] [--repeats 2] [--output record.json]
+    python -m benchmarks.trial_speed [--channels 8 16 64] [--batch-sizes 16 64 128 256] [--repeats 2] [--data FOLDER]
 
 The tutorial loop: PIL images, torchvision's transforms, a DataLoader in the same process, float32, contiguous tensors. Ours: `Training`
 with the same network, recipe (SGD, momentum 0.9) and alterations (crop 4, flip, normalize), precision auto. Both sides run in one go, in
 turn, after a round that is not counted; the tutorial loop in a fresh process each time (its speed depends on the allocator's luck), ours
-with the allocator set as a worker sets it. A round trains a few batches of CIFAR-10, from the folder in SHORTLIST_DATASETS, or of
-generated images where there is none.
+with the allocator set as a worker sets it. A round trains a few batches of CIFAR-10, where FOLDER holds it as Parquet, else of generated
+images.
 
 One thread is used and processor time is measured: it leaves out what other programs on the machine take. For a GPU there is
 `benchmarks.trial_speed_gpu`.
 """
 
 import argparse
-import json
-import os
-import platform
-import statistics
 import sys
 import tempfile
 import time
@@ -36,19 +32,19 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 import trainable.training
+from benchmarks import records
+from benchmarks.records import spread
 from trainable import family
 from trainable.allocator import keep_freed_memory
 from trainable.config.data import DataConfig
 from trainable.config.train import TrainConfig
 from trainable.data.resident import TrainingData, resident
 from trainable.training import Training
-from tuner import provenance
 
 # Channels -> blocks, and images of one round: a few batches, some seconds for the tutorial loop.
 NETWORKS = {8: ((1, 1, 1), 2048), 16: ((1, 1, 1), 1024), 64: ((3, 3, 3), 128)}
 EPOCH_IMAGES = 45_000  # CIFAR-10 with a tenth held out: what the time of a checkpoint is compared with
 VALIDATION = 1 / 9  # validation images for each training image, in that division
-DATASETS = Path(os.environ.get("SHORTLIST_DATASETS", Path(__file__).parents[2] / "shared" / "datasets"))
 
 
 class Pictures(Dataset[tuple[torch.Tensor, int]]):
@@ -137,19 +133,19 @@ def watched(training: Training, shares: Shares) -> Iterator[None]:
         yield
 
 
-def tutorial_seconds(channels: int, batch_size: int, num_images: int, device: torch.device) -> float:
+def tutorial_seconds(folder: Path | None, channels: int, batch_size: int, num_images: int, device: torch.device) -> float:
     """Return what the second round of the tutorial side takes; runs in a process of its own."""
     torch.set_num_threads(1)
-    train_epoch = tutorial(recipe(channels, batch_size), pictures(num_images, device)[0], device)
+    train_epoch = tutorial(recipe(channels, batch_size), pictures(folder, num_images, device)[0], device)
     train_epoch()
     return seconds(train_epoch)
 
 
-def measure(channels: int, batch_size: int, repeats: int, device: torch.device) -> dict[str, Any]:
+def measure(channels: int, batch_size: int, repeats: int, folder: Path | None, device: torch.device) -> dict[str, Any]:
     """Train both sides in turn; return images per second, their ratio, and where our time goes."""
     blocks, num_images = NETWORKS[channels]
     num_images = max(num_images, batch_size)
-    training = Training(recipe(channels, batch_size), pictures(num_images, device)[0], device)
+    training = Training(recipe(channels, batch_size), pictures(folder, num_images, device)[0], device)
     shares = Shares(time.process_time)
     rates: dict[str, list[float]] = {"ours": [], "tutorial": []}
     spent: dict[str, list[float]] = defaultdict(list)
@@ -157,13 +153,13 @@ def measure(channels: int, batch_size: int, repeats: int, device: torch.device) 
         shares.seconds.clear()
         with watched(training, shares):
             ours_s = seconds(training.train_epoch)
-        with tempfile.TemporaryDirectory() as folder:
-            saving_s = seconds(lambda folder=folder: training.save(Path(folder) / "checkpoint"))  # type: ignore[misc]  # mypy infers no defaults of lambdas
+        with tempfile.TemporaryDirectory() as scratch:
+            saving_s = seconds(lambda scratch=scratch: training.save(Path(scratch) / "checkpoint"))  # type: ignore[misc]  # mypy infers no defaults of lambdas
         if number == 0:
             continue
         # A fresh process each time: how often glibc gives memory back differs from one to the next, and its speed with it.
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
-            tutorial_s = other.submit(tutorial_seconds, channels, batch_size, num_images, device).result()
+            tutorial_s = other.submit(tutorial_seconds, folder, channels, batch_size, num_images, device).result()
         rates["ours"].append(num_images / (ours_s - shares.seconds["evaluation"]))
         rates["tutorial"].append(num_images / tutorial_s)
         parts = {"checkpoint": saving_s * num_images / EPOCH_IMAGES, **shares.seconds}
@@ -179,10 +175,10 @@ def measure(channels: int, batch_size: int, repeats: int, device: torch.device) 
         "channels": channels,
         "batch_size": batch_size,
         "precision": training.number_format,
-        "ours_images_per_s": summary(rates["ours"]),
-        "tutorial_images_per_s": summary(rates["tutorial"]),
-        "ratio": summary(ratios),
-        "shares_of_our_epoch": {part: summary(values) for part, values in spent.items()},
+        "ours_images_per_s": spread(rates["ours"]),
+        "tutorial_images_per_s": spread(rates["tutorial"]),
+        "ratio": spread(ratios),
+        "shares_of_our_epoch": {part: spread(values) for part, values in spent.items()},
     }
 
 
@@ -191,10 +187,6 @@ def seconds(work: Callable[[], object]) -> float:
     started = time.process_time()
     work()
     return time.process_time() - started
-
-
-def summary(values: list[float]) -> dict[str, float]:
-    return {"mean": round(statistics.fmean(values), 4), "sd": round(statistics.stdev(values), 4), "n": len(values)}
 
 
 def recipe(channels: int, batch_size: int) -> TrainConfig:
@@ -210,12 +202,13 @@ def recipe(channels: int, batch_size: int) -> TrainConfig:
     )
 
 
-def pictures(num_images: int, device: torch.device) -> tuple[TrainingData, str]:
-    """Return CIFAR-10 where the folder is there, else noise of its shape; and which of the two."""
-    folder = DATASETS / "cifar10-jpeg"
+def pictures(folder: Path | None, num_images: int, device: torch.device) -> tuple[TrainingData, str]:
+    """Return CIFAR-10 from a folder, else noise of its shape; and which of the two."""
     num_val = round(num_images * VALIDATION)
-    if folder.is_dir():
-        return resident(DataConfig(name="parquet", path=str(folder), validation=num_val, train_examples=num_images), device), "CIFAR-10"
+    if folder is not None:
+        return resident(
+            DataConfig(name="parquet", path=str(folder.absolute()), validation=num_val, train_examples=num_images), device
+        ), "CIFAR-10"
     return generated(num_images, num_val, device), "generated images"
 
 
@@ -243,43 +236,29 @@ def in_words(row: dict[str, Any]) -> str:
     return f"{line}, {row['shares_of_our_epoch']['beside_the_network']['mean']:.1%} beside the network"
 
 
-def hardware() -> str:
-    """Return what computes, in words; no name of a machine."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    fields = {key.strip(): value for key, _, value in (line.partition(": ") for line in lines)}
-    flags = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in fields.get("flags", "").split()]
-    return f"{fields.get('model name', platform.machine())}, 1 thread, {' '.join(flags)}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--channels", type=int, nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[16, 64, 128, 256])
     parser.add_argument("--repeats", type=int, default=2)
-    parser.add_argument("--output", type=Path)
+    parser.add_argument("--data", type=Path, help="folder of CIFAR-10 as train*.parquet and test*.parquet")
     options = parser.parse_args()
     if options.repeats < 2:
         parser.error(f"--repeats: {options.repeats}, must be at least 2, for a standard deviation")
+    if options.data is not None and not options.data.is_dir():
+        parser.error(f"--data: {options.data}, must be a folder; leave it out for generated images")
+    started = records.start()
     device = torch.device("cpu")
     torch.set_num_threads(1)
     keep_freed_memory()
     rows = []
     for channels in options.channels:
         for batch_size in options.batch_sizes:
-            rows.append(row := measure(channels, batch_size, options.repeats, device))
+            rows.append(row := measure(channels, batch_size, options.repeats, options.data, device))
             print(in_words(row), file=sys.stderr, flush=True)
-    record = {
-        "measured": "processor time",
-        "images": pictures(1000, device)[1],
-        "hardware": hardware(),
-        "commit": provenance.commit(),
-        "versions": provenance.versions(),
-        "networks": rows,
-    }
-    text = json.dumps(record, indent=2)
-    print(text)
-    if options.output:
-        options.output.write_text(text + "\n", encoding="utf-8")
+    about = started.about(n=options.repeats, settings=vars(options))
+    images = pictures(options.data, 1000, device)[1]
+    records.show({"about": about | {"threads": 1, "measured": "processor time", "images": images}, "networks": rows})
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ Not yet run on a GPU.
 """
 
 import argparse
-import json
 import os
 import statistics
 import sys
@@ -32,6 +31,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
+from benchmarks import records
 from benchmarks.trial_speed import NETWORKS, Pictures, generated, recipe
 from trainable import family
 from trainable.captured import cuda_graph, stream_of_its_own
@@ -42,7 +42,6 @@ from trainable.loss import mean_loss
 from trainable.memory import give_back
 from trainable.precision import autocast, float32_products
 from trainable.training import Training
-from tuner import provenance
 
 TRAIN_IMAGES, VAL_IMAGES = 40_000, 10_000  # of CIFAR-10's training split: 10,000 is what the goal for evaluation speaks of
 STEPS = 512  # of an epoch, at most: enough to forget how it began
@@ -63,30 +62,30 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=TRAIN_IMAGES, help="training images, at most")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
-    device, started = torch.device(options.device), time.perf_counter()
+    device, started = torch.device(options.device), records.start()
     if device.type == "cuda" and not torch.cuda.is_available():
         parser.error("--device: cuda, must be a device that is there; on a CPU the program is benchmarks.trial_speed")
     data, images = read(options.data, device)
     record: dict[str, Any] = {
+        "about": {},
         "hardware": torch.cuda.get_device_name(device) if device.type == "cuda" else "a CPU: the figures mean nothing",
         "images": images,
-        "commit": provenance.commit(),
-        "versions": provenance.versions() | {"cuda": torch.version.cuda},
-        "workers": options.workers,
         "networks": [],
     }
     for channels in options.channels:
         for batch_size in options.batch_sizes:
-            if time.perf_counter() - started > options.seconds:
+            if time.perf_counter() - started.clock > options.seconds:
                 record["left_out"] = "networks that did not begin in time"
                 continue
             row = measure(channels, batch_size, data, device, options)
             record["networks"].append(row)
+            record["about"] = started.about(n=options.epochs, settings=vars(options))
+            record["about"]["versions"]["cuda"] = torch.version.cuda
             record["goals"] = goals(record["networks"])
             print(in_words(row), file=sys.stderr, flush=True)
             if options.output:
-                options.output.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(record, indent=2))
+                options.output.write_text(records.text(record), encoding="utf-8")
+    records.show(record)
     for goal in record.get("goals", []):
         print(f"{goal['goal']}: {goal['seen']}, {'met' if goal['met'] else 'not met'}", file=sys.stderr)
 
@@ -115,7 +114,7 @@ def measure(channels: int, batch_size: int, data: TrainingData, device: torch.de
         "blocks": NETWORKS[channels][0],
         "batch_size": batch_size,
         "train_images": num_images,
-        "images_per_s": {way: summary(values) for way, values in rates.items()},
+        "images_per_s": {way: records.spread(values, 1) for way, values in rates.items()},
         "times_tutorial": round(statistics.fmean(rates["captured"]) / statistics.fmean(rates["tutorial"]), 2),
         "times_step_only": round(statistics.fmean(rates["captured"]) / statistics.fmean(rates["step only"]), 2),
         "times_eager": round(statistics.fmean(rates["captured"]) / statistics.fmean(rates["eager"]), 2),
@@ -265,11 +264,6 @@ def in_words(row: dict[str, Any]) -> str:
     """Return the figures of one network and batch size in a line."""
     rates = ", ".join(f"{way} {values['mean']:.0f} (sd {values['sd']:.0f})" for way, values in row["images_per_s"].items())
     return f"{row['channels']:3} channels, batch {row['batch_size']:3}, images/s: {rates}; ms of a step: {row['milliseconds_of_a_step']}"
-
-
-def summary(values: list[float]) -> dict[str, float]:
-    spread = statistics.stdev(values) if len(values) > 1 else 0.0
-    return {"mean": round(statistics.fmean(values), 1), "sd": round(spread, 1), "n": len(values)}
 
 
 if __name__ == "__main__":

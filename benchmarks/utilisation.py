@@ -3,17 +3,13 @@
     python -m benchmarks.utilisation [second] [cifar10_small] [--repeats 1] [--data FOLDER]
 
 second          epochs of about a second: digits shown twenty times an epoch, 48 trials under the default rules
-cifar10_small   search_spaces/cifar10_small.yaml; FOLDER is that of cifar10-jpeg
+cifar10_small   search_spaces/cifar10_small.yaml; FOLDER holds CIFAR-10 as Parquet
 
 What is printed is what `shortlist status` says: device seconds over slot seconds, all of it and without the start (until the first epoch
-began). Writes benchmarks/records/utilisation.json: n, mean, sd, the processor cores and how much else ran on them.
+began).
 """
 
 import argparse
-import json
-import os
-import platform
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,11 +17,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks import records
 from results.overview import overview
 from results.storage import Storage
 
 ROOT = Path(__file__).parent.parent
-RECORD = Path(__file__).parent / "records" / "utilisation.json"
 SECOND = """
 name: second
 data: {name: digits, validation: 200}
@@ -39,7 +35,7 @@ resources: {gpus: 0}
 """
 
 
-def measure(name: str, data: Path) -> dict[str, float]:
+def measure(name: str, data: Path | None) -> dict[str, float]:
     """Run one sweep to its end; return its shares, its epochs and its seconds."""
     with tempfile.TemporaryDirectory(prefix="shortlist-") as folder:
         options: list[str] = []
@@ -47,7 +43,8 @@ def measure(name: str, data: Path) -> dict[str, float]:
             sweep = Path(folder) / "second.yaml"
             sweep.write_text(SECOND)
         else:
-            sweep, options = ROOT / "search_spaces" / f"{name}.yaml", ["-s", f"data.path={data}"]
+            assert data is not None
+            sweep, options = ROOT / "search_spaces" / f"{name}.yaml", ["-s", f"data.path={data.absolute()}"]
         command = [sys.executable, "-c", "from tuner.cli.main import main; main()", "run", str(sweep), "--storage", folder, *options]
         started = time.perf_counter()
         subprocess.run(command, check=True, stdout=sys.stderr)
@@ -69,22 +66,18 @@ def measure(name: str, data: Path) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sweeps", nargs="*", default=["second", "cifar10_small"])
+    parser.add_argument("sweeps", nargs="*", choices=["second", "cifar10_small", []], default=["second"])
     parser.add_argument("--repeats", type=int, default=1)
-    parser.add_argument("--data", type=Path, default=ROOT / "datasets" / "cifar10-jpeg")
+    parser.add_argument("--data", type=Path, help="folder of CIFAR-10 as train*.parquet and test*.parquet")
     options = parser.parse_args()
-    record: dict[str, Any] = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    if "cifar10_small" in options.sweeps and (options.data is None or not options.data.is_dir()):
+        parser.error(f"--data: {options.data}, must be a folder with CIFAR-10 as train*.parquet and test*.parquet for cifar10_small")
+    started = records.start()
+    figures: dict[str, Any] = {}
     for name in options.sweeps:
-        load = os.getloadavg()[0]
         runs = [measure(name, options.data) for _ in range(options.repeats)]
-        figures = {
-            figure: {"mean": statistics.fmean(values), "sd": statistics.stdev(values) if len(values) > 1 else 0.0}
-            for figure, values in ((figure, [run[figure] for run in runs]) for figure in runs[0])
-        }
-        machine = {"processor_cores": os.cpu_count(), "python": platform.python_version()}
-        record[name] = {"n": options.repeats, "load_1_min_before": load, "load_1_min_after": os.getloadavg()[0], **machine, **figures}
-        RECORD.write_text(json.dumps(record, indent=2) + "\n")
-    print(json.dumps(record, indent=2))
+        figures[name] = {figure: records.spread([run[figure] for run in runs]) for figure in runs[0]}
+    records.show({"about": started.about(n=options.repeats, settings=vars(options)), **figures})
 
 
 if __name__ == "__main__":

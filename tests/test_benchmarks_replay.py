@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from made_up_curves import small_table
+from wrong_calls import assert_refused
 
 from benchmarks import replay, replay_engine
 from benchmarks.curve_tables import CurveTable
@@ -176,12 +177,7 @@ def test_the_record_has_the_form_that_is_asked_for(tmp_path: Path, capsys: pytes
     ],
 )
 def test_a_wrong_call_ends_with_2_and_says_why(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    try:
-        code: Any = replay.main(arguments)
-    except SystemExit as ended:
-        code = ended.code
-    assert code == 2
-    assert message in capsys.readouterr().err
+    assert_refused(replay.main, arguments, message, capsys)
 
 
 def test_suggestions_name_the_hyperparameters_of_their_row(table: CurveTable) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from made_up_curves import small_table
 from scipy.optimize import minimize
+from wrong_calls import assert_refused
 
 from benchmarks import sampler_functions as functions
 from benchmarks import sampler_surrogates, samplers
@@ -202,7 +203,7 @@ def test_the_record_says_what_was_measured(capsys: pytest.CaptureFixture[str]) -
     assert figures["n"] == 2
     assert figures["proposal_s"]["mean"] > 0
     assert set(record["ratios"]) == set(record["ranks"]) == {"all", "continuous", "conditional"}
-    assert {"commit", "machine", "versions", "num_workers", "seed"} <= set(record["about"])
+    assert {"commit", "processor", "quiet", "versions", "num_workers", "seed"} <= set(record["about"])
     assert samplers.main(arguments) == 0
     assert "ratios of mean regret to random" in capsys.readouterr().out
 
@@ -220,9 +221,4 @@ def test_the_record_says_what_was_measured(capsys: pytest.CaptureFixture[str]) -
     ],
 )
 def test_a_wrong_call_ends_with_2_and_says_why(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    try:
-        code: Any = samplers.main(arguments)
-    except SystemExit as ended:
-        code = ended.code
-    assert code == 2
-    assert message in capsys.readouterr().err
+    assert_refused(samplers.main, arguments, message, capsys)
