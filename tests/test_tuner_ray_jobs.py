@@ -174,16 +174,18 @@ import subprocess, sys
 stranger = "from tuner import ray_cluster; import sys; ray_cluster.connect(sys.argv[1], num_cpus=1)"
 done = subprocess.run([sys.executable, "-c", stranger, ray._private.worker._global_node.gcs_address], capture_output=True, text=True)
 print(done.stderr.splitlines()[-1])
+print(*sorted(ray._private.worker._global_node.all_processes))
 """
     other = token.ensure(tmp_path / "other")
     environment = os.environ | {"PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": str(tmp_path / "config"), "OTHER": str(other)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
-    first, second = done.stdout.splitlines()
+    first, second, services = done.stdout.splitlines()
     mode, file, session, _ = first.split()
     assert (mode, file) == ("token", str(tmp_path / "config" / "shortlist" / "ray_token"))
     assert Path(session).parents[1].stat().st_mode & 0o777 == 0o700
     assert "does not accept the token" in second
+    assert services == "dashboard gcs_server raylet", "neither an autoscaler nor a forwarder of logs"
 
 
 def _reports(storage: Storage) -> int:
