@@ -21,24 +21,31 @@ RUNS = "s3://sweeps/runs"
 SHORT = ("-s", "search.trials=4", "-s", "resources.workers=1", "-s", "data.train_examples=200")
 FINAL = ("-s", "final={top: 1, epochs: 2}")
 
-# Two nodes of a cluster, the second with another endpoint; asked about a folder, and about a bucket.
+# A node, and one with another endpoint that joins while a sweep is at work; then the start of a sweep on both, in a folder and in a bucket.
 TWO_NODES = """
-import sys
+import logging, sys, time
 from pathlib import Path
 import ray
 from ray.cluster_utils import Cluster
-from results import object_store
 from results.storage import Storage
 from tuner.errors import UsageError
-from tuner.ray_storage import require_every_node
+from tuner.ray_storage import Nodes
 
+logging.basicConfig(stream=sys.stdout, format="%(levelname)s %(message)s")
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-cluster.add_node(num_cpus=1, env_vars={"AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
 ray.init(address=cluster.address, log_to_driver=False, configure_logging=False)
-require_every_node(Storage(Path(sys.argv[1])))
+nodes = Nodes(Storage.at("s3://sweeps/nodes/digits"))
+first = set(nodes.usable)
+other = cluster.add_node(num_cpus=1, env_vars={"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}).node_id
+while nodes.look().keys() == first and not nodes.refused:
+    time.sleep(0.1)
+for _ in range(3):
+    nodes.look()
+print(set(nodes.usable) == first, nodes.refused == {other})
+Nodes(Storage(Path(sys.argv[1])))
 print("the folder is seen")
 try:
-    require_every_node(Storage.at("s3://sweeps/nodes/digits"))
+    Nodes(Storage.at("s3://sweeps/nodes/digits"))
 except UsageError as error:
     print(error)
 ray.shutdown()
@@ -125,13 +132,16 @@ def test_checkpoint_that_the_store_refuses_is_no_fault_of_the_trial(url: str, tm
     assert done.stdout.rstrip().endswith(": access denied')")
 
 
-def test_cluster_of_which_one_node_does_not_see_the_storage_is_refused(url: str, tmp_path: Path) -> None:
+def test_node_that_does_not_see_the_storage_is_refused_at_the_start_and_not_used_when_it_joins(url: str, tmp_path: Path) -> None:
     environment = os.environ | {"HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[1]), "RAY_USAGE_STATS_ENABLED": "0"}
     done = subprocess.run(
         [sys.executable, "-c", TWO_NODES, str(tmp_path / "runs")], env=environment, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
-    seen, refused = done.stdout.splitlines()
+    warned, joined, seen, refused = done.stdout.splitlines()
+    assert warned.startswith("WARNING node ")
+    assert " joined and is not used: it does not see the storage s3://sweeps/nodes/digits: a task on it " in warned
+    assert joined == "True True"
     assert seen == "the folder is seen"
     assert refused.startswith("1 of 2 nodes do not see the storage s3://sweeps/nodes/digits: a task on ")
     assert "EndpointConnectionError" in refused

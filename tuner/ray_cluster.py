@@ -129,14 +129,19 @@ def released() -> Iterator[None]:
 
 def nodes() -> list[dict[str, float]]:
     """Return what each node of the connected cluster has, `CPU`, `GPU`, ...; nodes that are about to be taken away are left out."""
+    return list(nodes_by_id().values())
+
+
+def nodes_by_id() -> dict[str, dict[str, float]]:
+    """Return the same with the nodes' ids."""
     import ray
 
     leaving = _leaving()
-    return [
-        {name: float(amount) for name, amount in node["Resources"].items()}
+    return {
+        node["NodeID"]: {name: float(amount) for name, amount in node["Resources"].items()}
         for node in ray.nodes()
         if node["Alive"] and node["NodeID"] not in leaving
-    ]
+    }
 
 
 def this_node_leaves() -> bool:

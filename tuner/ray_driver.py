@@ -25,7 +25,7 @@ from tuner import checkpoints, ray_losses, worker_log
 from tuner.decisions import Job
 from tuner.errors import MostFailed, SweepFailed
 from tuner.ray_losses import Loss
-from tuner.ray_trial import DeviceMissing, EpochTrained, RayTrial, StorageFailed, TrialEnded, WorkOrder
+from tuner.ray_trial import DeviceMissing, EpochTrained, NotHere, RayTrial, StorageFailed, TrialEnded, WorkOrder
 from tuner.ray_watchdog import Watchdog
 from tuner.search import Search
 from tuner.slots import Slots, pretended
@@ -54,6 +54,7 @@ class Drive:
         count_slots: Returns how many trials fit now: nodes join and leave.
         on_resize: Called with the number of slots when it has changed.
         device: Where workers train: `cuda` or `cpu`.
+        usable: Returns the ids of the nodes that may be used; None stands for any.
         running: Ray's trial id -> search number and job.
         told: Ray's trial id -> since when (`time.monotonic`) its trial is over for the journal while a worker still trains it: a person
             stopped it.
@@ -71,6 +72,7 @@ class Drive:
     count_slots: Callable[[], int]
     on_resize: Callable[[int], None]
     device: str
+    usable: Callable[[], Collection[str] | None]
     running: dict[str, tuple[int, Job]] = field(default_factory=dict)
     told: dict[str, float] = field(default_factory=dict)
     ended_for: dict[str, str] = field(default_factory=dict)
@@ -99,17 +101,21 @@ class Drive:
                 device=self.device,
                 gpus=self.slots.gpus,
                 record_steps=search.sweep.record == "steps",
+                nodes=self.usable(),
             )
             return {"order": asdict(order)}
         return Searcher.FINISHED if not self.running and all(search.done for search in self.searches) else None
 
     def take(self, ray_id: str, result: dict[str, Any]) -> bool:
         """Pass one result on; return whether the trial goes on with this segment."""
+        outcome = result["outcome"]
+        if isinstance(outcome, NotHere):
+            self.lose(ray_id, Loss("it came to a node that is not used, or no more", node_lost=True))
+            return outcome.node not in (self.usable() or ()) and not all(search.done for search in self.searches)
         if (entry := self.running.get(ray_id)) is None:
             return False  # given up as lost
         number, job = entry
         search = self.searches[number]
-        outcome = result["outcome"]
         now = time.time()
         if isinstance(outcome, StorageFailed):
             raise SweepFailed(
@@ -290,6 +296,7 @@ def drive(
     watchdog: Watchdog | None = None,
     count_slots: Callable[[], int] | None = None,
     on_resize: Callable[[int], None] = lambda count: None,
+    usable: Callable[[], Collection[str] | None] = lambda: None,
     trainable_class: type[tune.Trainable] | None = None,
 ) -> None:
     """Train until every search is done. Ray must be connected.
@@ -304,13 +311,13 @@ def drive(
         watchdog: How long a worker may be silent; for ever where None.
         count_slots: Returns how many trials fit now, asked once a second; always as many as at first where None.
         on_resize: Called with the number of slots when it has changed.
+        usable: Returns the ids of the nodes that may be used, as of the last count; None stands for any.
         trainable_class: What trains an order: RayTrial by default; another one measures the driver alone.
     """
     device = "cuda" if slots.gpus > 0 and not pretended() else "cpu"
     never = Watchdog(math.inf)
-    state = Drive(
-        searches, storages, slots, export, on_report, on_tick, watchdog or never, count_slots or (lambda: slots.count), on_resize, device
-    )
+    count = count_slots or (lambda: slots.count)
+    state = Drive(searches, storages, slots, export, on_report, on_tick, watchdog or never, count, on_resize, device, usable)
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(_most_pending(slots))
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="shortlist-", ignore_cleanup_errors=True) as scratch:

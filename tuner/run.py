@@ -210,10 +210,11 @@ def run_sessions(sessions: Sequence[Session], workplace: Workplace, *, export: b
     from tuner.ray_driver import drive
     from tuner.ray_watchdog import Watchdog
 
+    cluster = None
     if workplace.address != "local":
-        from tuner.ray_storage import require_every_node
+        from tuner.ray_storage import Nodes
 
-        require_every_node(active[0].storage)
+        cluster = Nodes(active[0].storage)
     planned = _slots(active, workplace)
     for session in active:
         session.start(planned.count, gpus=planned.gpus, memory_bytes=planned.memory_bytes)
@@ -224,6 +225,8 @@ def run_sessions(sessions: Sequence[Session], workplace: Workplace, *, export: b
         shown.start()
         stack.callback(shown.stop)
         stack.enter_context(workplace.interrupts.deferred())
+        if cluster is not None:
+            stack.callback(cluster.close)
 
         def resize(count: int) -> None:
             for session in active:
@@ -254,8 +257,9 @@ def run_sessions(sessions: Sequence[Session], workplace: Workplace, *, export: b
                 on_report=lambda number, trial: active[number].after_report(trial),
                 on_tick=look_up,
                 watchdog=watchdog,
-                count_slots=lambda: slots.number(resources, ray_cluster.nodes(), planned.gpus),
+                count_slots=lambda: slots.number(resources, list(cluster.look().values()), planned.gpus) if cluster else planned.count,
                 on_resize=resize,
+                usable=lambda: cluster.usable if cluster else None,
             )
             if all(session.search.done for session in active):
                 break
