@@ -31,8 +31,7 @@ scheduler: {none: {max_epochs: 150}}
 resources: {gpus: 0.5, cpus: 2, checkpoint_epochs: 4}
 """
 
-# A network that misbehaves in training, and only there: one takes its time, one kills its process each time, another hangs the first time that
-# it is trained.
+# A network that misbehaves in training, and only there: one takes its time, one kills its process each time, another hangs the first time.
 NETS = """
 import os, pathlib, signal, sys, time
 import torch
@@ -141,7 +140,7 @@ def test_worker_and_driver_killed_and_the_same_command_again_lose_nothing(nodes:
 
 def test_trial_that_kills_its_worker_fails_with_its_log_and_one_that_hangs_is_tried_again(nodes: Nodes, folder: Path) -> None:
     model = f"trial.model={{builder: 'nets:make', kwargs: {{kind: {{choice: [dies, hangs, good]}}, folder: '{folder}'}}}}"
-    options = ("-s", model, "-s", "trial.lr=0.01", "-s", "search={sampler: grid}")
+    options: tuple[str, ...] = ("-s", model, "-s", "trial.lr=0.01", "-s", "search={sampler: grid}")
     options += ("-s", "scheduler={none: {max_epochs: 2}}", "-s", "resources.trial_timeout=25s")
     finish(start(folder, nodes.address, "run", "spread.yaml", *options))
 

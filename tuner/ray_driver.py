@@ -21,7 +21,7 @@ from ray.tune.search import Searcher
 
 from results.events import Reported, stamp
 from results.storage import Storage
-from tuner import checkpoints, ray_losses, worker_log
+from tuner import checkpoints, ray_losses
 from tuner.decisions import Job
 from tuner.errors import MostFailed, SweepFailed
 from tuner.ray_losses import Loss
@@ -144,7 +144,7 @@ class Drive:
         number, job = entry
         if (reason := self.ended_for.pop(ray_id, None)) is not None:
             loss = Loss(reason)
-        said = worker_log.tail(self.storages[number].path(f"trials/{job.trial}"))
+        said = ray_losses.last_words(self.storages[number], job.trial, loss)
         search = self.searches[number]
         search.lost(job.trial, job.attempt, loss.reason, time.time(), node_lost=loss.node_lost, log_tail=said)
         self.on_report(number, job.trial)
