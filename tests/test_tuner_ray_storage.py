@@ -34,7 +34,7 @@ import ray
 from ray.cluster_utils import Cluster
 from results.storage import Storage
 from tuner.errors import UsageError
-from tuner.ray_losses import Loss, last_words
+from tuner.ray_nodes import last_words
 from tuner.ray_storage import Nodes
 
 logging.basicConfig(stream=sys.stdout, format="%(levelname)s %(message)s")
@@ -59,7 +59,7 @@ def crash(address):
 
 ray.wait([ray.remote(resources={"elsewhere": 1}, max_retries=0)(crash).remote("s3://sweeps/nodes/digits")])
 storage = Storage.at("s3://sweeps/nodes/digits")
-print(*(last_words(storage, trial, Loss("it died")) for trial in ("t00001", "t00002")))
+print(*(last_words(storage, trial) for trial in ("t00001", "t00002")))
 Nodes(Storage(Path(sys.argv[1])))
 print("the folder is seen")
 try:

@@ -21,7 +21,7 @@ from ray.tune.search import Searcher
 
 from results.events import Reported, stamp
 from results.storage import Storage
-from tuner import checkpoints, ray_losses
+from tuner import checkpoints, ray_losses, ray_nodes
 from tuner.decisions import Job
 from tuner.errors import MostFailed, SweepFailed
 from tuner.ray_losses import Loss
@@ -56,6 +56,7 @@ class Drive:
         device: Where workers train: `cuda` or `cpu`.
         usable: Returns the ids of the nodes that may be used; None stands for any.
         running: Ray's trial id -> search number and job.
+        refused: Search number and job that came to a node which is not used, and were not begun.
         told: Ray's trial id -> since when (`time.monotonic`) its trial is over for the journal while a worker still trains it: a person
             stopped it.
         ended_for: Ray's trial id -> why we have ended its worker.
@@ -74,6 +75,7 @@ class Drive:
     device: str
     usable: Callable[[], Collection[str] | None]
     running: dict[str, tuple[int, Job]] = field(default_factory=dict)
+    refused: list[tuple[int, Job]] = field(default_factory=list)
     told: dict[str, float] = field(default_factory=dict)
     ended_for: dict[str, str] = field(default_factory=dict)
     error: BaseException | None = None
@@ -88,29 +90,37 @@ class Drive:
         """Return what Ray's new trial trains; None for nothing now, FINISHED for nothing ever."""
         if self.running and len(self.running) >= self.slots.count:  # where every node is gone, one job waits for the next
             return None
+        if (found := self._next_job()) is None:
+            return Searcher.FINISHED if not self.running and all(search.done for search in self.searches) else None
+        self.running[ray_id] = number, job = found
+        order = WorkOrder.of(
+            job,
+            root=self.storages[number].address,
+            threads=self.slots.cpus,
+            export=self.export,
+            device=self.device,
+            gpus=self.slots.gpus,
+            record_steps=self.searches[number].sweep.record == "steps",
+            nodes=self.usable(),
+        )
+        return {"order": asdict(order)}
+
+    def _next_job(self) -> tuple[int, Job] | None:
+        while self.refused:
+            number, job = self.refused.pop(0)
+            if job.trial in self.searches[number].history.running:  # else a person has stopped it meanwhile
+                return number, job
         for number, search in enumerate(self.searches):
-            job = search.next_job(time.time())
-            if job is None:
-                continue
-            self.running[ray_id] = number, job
-            order = WorkOrder.of(
-                job,
-                root=self.storages[number].address,
-                threads=self.slots.cpus,
-                export=self.export,
-                device=self.device,
-                gpus=self.slots.gpus,
-                record_steps=search.sweep.record == "steps",
-                nodes=self.usable(),
-            )
-            return {"order": asdict(order)}
-        return Searcher.FINISHED if not self.running and all(search.done for search in self.searches) else None
+            if (new := search.next_job(time.time())) is not None:
+                return number, new
+        return None
 
     def take(self, ray_id: str, result: dict[str, Any]) -> bool:
         """Pass one result on; return whether the trial goes on with this segment."""
         outcome = result["outcome"]
         if isinstance(outcome, NotHere):
-            self.lose(ray_id, Loss("it came to a node that is not used, or no more", node_lost=True))
+            if (refused := self.running.pop(ray_id, None)) is not None:
+                self.refused.append(refused)
             return outcome.node not in (self.usable() or ()) and not all(search.done for search in self.searches)
         if (entry := self.running.get(ray_id)) is None:
             return False  # given up as lost
@@ -144,7 +154,9 @@ class Drive:
         number, job = entry
         if (reason := self.ended_for.pop(ray_id, None)) is not None:
             loss = Loss(reason)
-        said = ray_losses.last_words(self.storages[number], job.trial, loss)
+        storage = self.storages[number]
+        gone = loss.node_lost and storage.mirror is not None  # with the node; a folder that every node sees still has it
+        said = () if gone else ray_nodes.last_words(storage, job.trial)
         search = self.searches[number]
         search.lost(job.trial, job.attempt, loss.reason, time.time(), node_lost=loss.node_lost, log_tail=said)
         self.on_report(number, job.trial)

@@ -1,20 +1,11 @@
-"""Why a worker went away, in one line, what it said last, and whether its whole node went: then nothing speaks against its trial.
+"""Why a worker went away, in one line, and whether its whole node did: then nothing speaks against the trial that it trained.
 
 Ray's words are all there is to tell by; a test on a cluster that loses workers and nodes holds them against Ray.
 """
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-from results.storage import Storage
-from tuner import worker_log
-
-logger = logging.getLogger(__name__)
 
 NODE_DIED = "its node has died"
 WORKER_DIED = ("its worker process has died", "killed by `ray.kill`")
@@ -22,8 +13,6 @@ NO_MEMORY = "low on memory"  # its memory monitor has ended the process
 NOT_STARTED = "raised in its creation task"
 
 UNKNOWN = "the worker process went away"
-
-PATIENCE_S = 10.0  # for a node to say what a worker's log has; the sweep waits as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +54,3 @@ def told(text: str, *, node_left: bool) -> Loss:
     if node_left and not any(words in text for words in WORKER_DIED):
         return Loss("its node was taken away", node_lost=True)
     return Loss(UNKNOWN)
-
-
-def last_words(storage: Storage, trial: str, loss: Loss) -> tuple[str, ...]:
-    """Return the last lines that the lost worker of a trial has said.
-
-    On an object store its log is still on its node: every node is asked, and the log that was written to last is it.
-    """
-    said = worker_log.tail(storage.path(f"trials/{trial}"))
-    if said or loss.node_lost or storage.mirror is None:
-        return said
-    try:
-        look = ray.remote(num_cpus=0, max_retries=0)(worker_log.written_here)
-        asked = [
-            look.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(storage.address, trial)
-            for node in ray.nodes()
-            if node["Alive"]
-        ]
-        found = [ray.get(task) for task in ray.wait(asked, num_returns=len(asked), timeout=PATIENCE_S)[0]]
-    except (ray.exceptions.RayError, RuntimeError, OSError) as error:  # the loss is told without them
-        logger.warning("what the lost worker of %s said last cannot be looked up: %s", trial, error)
-        return ()
-    return max(found, default=(0, ()))[1]

@@ -1,7 +1,7 @@
 """What a worker says while it trains one trial, kept beside the trial: whoever asks why a worker died finds its last words there.
 
 The file lies in the sweep's folder, not on the worker's node, so that it outlives the node; only where the storage is an object store it is
-in the node's copy (see `ray_losses.last_words`). No ray, no torch.
+in the node's copy (see `ray_nodes.last_words`). No ray, no torch.
 """
 
 import os
