@@ -76,7 +76,7 @@ def redact_logs() -> None:
             made.exc_text = redacted(logging.Formatter().formatException(made.exc_info))
         return made
 
-    record.redacts = True  # type: ignore[attr-defined]
+    record.redacts = True  # type: ignore[attr-defined]  # a mark of our own on a function
     logging.setLogRecordFactory(record)
 
 

@@ -6,7 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from results import curves, leaderboard
-from results.events import Decided, DriverStarted, DriverStopped, Ended, Event, Launched, Lost, Reported, Suggested, SweepStarted, stamp
+from results.events import (
+    Action,
+    Decided,
+    DriverStarted,
+    DriverStopped,
+    Ended,
+    EndStatus,
+    Event,
+    Launched,
+    Lost,
+    Reported,
+    Suggested,
+    SweepStarted,
+    stamp,
+)
 from results.history import History
 from results.journal import Journal
 from results.storage import Storage
@@ -85,13 +99,13 @@ def reported(trial: str, epoch: int, score: float | None = 0.5, *, attempt: int 
     return Reported(**fields | changes)
 
 
-def decided(trial: str, rung: int, score: float | None, action: str = "pause") -> Decided:
+def decided(trial: str, rung: int, score: float | None, action: Action = "pause") -> Decided:
     reason = f"waits at rung {rung}" if action == "pause" else f"below the cutoff of rung {rung}"
-    return Decided(at=AT, trial=trial, epoch=rung, rung_epochs=rung, score=score, action=action, cutoff=0.4, reason=reason)  # type: ignore[arg-type]
+    return Decided(at=AT, trial=trial, epoch=rung, rung_epochs=rung, score=score, action=action, cutoff=0.4, reason=reason)
 
 
-def ended(trial: str, status: str, reason: str = "") -> Ended:
-    return Ended(at=AT, trial=trial, status=status, reason=reason, log_tail=("last line",) if reason else ())  # type: ignore[arg-type]
+def ended(trial: str, status: EndStatus, reason: str = "") -> Ended:
+    return Ended(at=AT, trial=trial, status=status, reason=reason, log_tail=("last line",) if reason else ())
 
 
 def lost(trial: str, attempt: int = 1) -> Lost:

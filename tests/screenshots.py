@@ -66,7 +66,7 @@ def landscape() -> Iterator[Event]:
 def pictures(browser: Browser, name: str, page_file: Path, folder: Path) -> Iterator[Path]:
     for width, height in WIDTHS.items():
         for theme in THEMES:
-            context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)  # type: ignore[arg-type]
+            context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)  # type: ignore[arg-type]  # a word, not a literal
             page = context.new_page()
             opened(page, page_file)
             draw_all(page)
@@ -77,7 +77,7 @@ def pictures(browser: Browser, name: str, page_file: Path, folder: Path) -> Iter
                     page.set_viewport_size({"width": 1280, "height": 620})
                     page.wait_for_timeout(300)
                     whole = {"x": 0, "y": 0, "width": 1280, "height": 1445}
-                    page.screenshot(path=(target := folder / "readme.png"), full_page=True, clip=whole)  # type: ignore[arg-type]
+                    page.screenshot(path=(target := folder / "readme.png"), full_page=True, clip=whole)  # type: ignore[arg-type]  # a TypedDict there
                     yield target
                 opened(page, page_file, f"#open={page.locator('th[scope=row]').first.inner_text().strip()}")
                 page.screenshot(path=(target := folder / f"{name}-panel-{width}-{theme}.png"))

@@ -60,7 +60,7 @@ def report(job: Job, epoch: int, score: float | None = 0.5, **changes: object) -
         val_accuracy=0.5, val_loss=1.0, train_accuracy=0.5, train_loss=1.0, lr=0.1, wall_s=1.0, device_s=1.0, images_per_s=1.0,
         peak_memory_bytes=0,
     )  # fmt: skip
-    return replace(event, **changes)  # type: ignore[arg-type]
+    return replace(event, **changes)  # type: ignore[arg-type]  # any field
 
 
 def started(search: Search) -> Job:

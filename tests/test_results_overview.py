@@ -8,7 +8,7 @@ import recorded
 
 from results import overview_text
 from results.errors import NotASweep, Unreadable
-from results.events import Extended, Hidden, Noted, stamp
+from results.events import Event, Extended, Hidden, Noted, stamp
 from results.lock import SweepLock
 from results.overview import Leader, overview
 from results.storage import Storage
@@ -18,8 +18,8 @@ NOW = 1_780_000_600.0
 BUDGET = {"budget": {"epochs": 100, "gpu_hours": None, "wall_clock": None}}
 
 
-def store(root: Path, *more: object, reason: str | None = "finished") -> Storage:
-    storage = recorded.store(root, [*recorded.sweep(reason=reason), *more])  # type: ignore[list-item]
+def store(root: Path, *more: Event, reason: str | None = "finished") -> Storage:
+    storage = recorded.store(root, [*recorded.sweep(reason=reason), *more])
     storage.write_atomic("sweep.json", json.dumps({"sweep": BUDGET}).encode())
     return storage
 

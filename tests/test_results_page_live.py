@@ -46,7 +46,7 @@ def test_list_and_report_move_while_a_sweep_runs(tmp_path: Path, browser: Any) -
         page.wait_for_function("before => document.querySelectorAll('tbody tr')[1].innerText !== before", arg=before)
         page.click("a:text-is('moving')")
         page.wait_for_selector("html[data-shown]")
-        shown = int(re.search(r"(\d+) of 400 trials", page.inner_text("#head"))[1])  # type: ignore[index]
+        shown = int(re.search(r"(\d+) of 400 trials", page.inner_text("#head"))[1])  # type: ignore[index]  # None fails the test
         page.wait_for_function(r"shown => +/(\d+) of 400 trials/.exec(document.getElementById('head').innerText)[1] > shown", arg=shown)
         page.wait_for_function("document.getElementById('live').innerText.startsWith('live · ')")
         assert said == []

@@ -215,7 +215,7 @@ def test_slow_client_gets_the_newest_state(runs: Path) -> None:
             feed._send("state", {"number": number})
         assert b'"number": 4' in await anext(stream)
         assert first.startswith(b"event: state\nid: 1\n")
-        await stream.aclose()  # type: ignore[attr-defined]
+        await stream.aclose()  # type: ignore[attr-defined]  # of a generator
         assert feed.followers == 0
 
     asyncio.run(scene())

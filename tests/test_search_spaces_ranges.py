@@ -71,7 +71,7 @@ def test_a_box_is_proved_empty_or_full() -> None:
     assert isinstance(parsed, Expression)
 
     def answers(a: Possible, b: Possible) -> Possible:
-        return possible(parsed.root, {"a": a, "b": b}.__getitem__)  # type: ignore[union-attr]
+        return possible(parsed.root, {"a": a, "b": b}.__getitem__)  # type: ignore[union-attr]  # it was parsed
 
     assert answers(Span(16, 32), Span(1, 16)) == Some((True,))
     assert answers(Span(64, 128), Span(9, 16)) == Some((False,))

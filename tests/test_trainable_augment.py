@@ -3,14 +3,13 @@ from typing import Any
 import pytest
 import torch
 from pydantic import ValidationError
+from torchvision.transforms.v2 import functional
 
 from trainable.augment.geometry import cover, crop, five_crop, flip, random_crop, random_cutout, random_erasing, random_flip
 from trainable.augment.pipeline import Augment
 from trainable.config.data import AugmentConfig
 from trainable.errors import DataError
 from trainable.normalize import Normalize
-
-functional = pytest.importorskip("torchvision.transforms.v2.functional")
 
 CPU = torch.device("cpu")
 EVERYTHING = {

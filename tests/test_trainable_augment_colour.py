@@ -2,10 +2,9 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torchvision.transforms.v2 import functional
 
 from trainable.augment import colour
-
-functional = pytest.importorskip("torchvision.transforms.v2.functional")
 
 FACTORS = torch.tensor([0.0, 0.3, 0.999, 1.0, 1.4, 2.0])
 

@@ -48,7 +48,7 @@ def test_decay_rises_with_the_steps() -> None:
         ema.update()
         decay = min(0.25, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * (step + 1)
-        assert ema.module.weight.item() == pytest.approx(expected, rel=1e-6)  # type: ignore[operator, union-attr]
+        assert ema.module.weight.item() == pytest.approx(expected, rel=1e-6)  # type: ignore[operator, union-attr]  # a linear layer
 
 
 def test_running_statistics_are_averaged_and_counters_copied() -> None:
@@ -57,7 +57,7 @@ def test_running_statistics_are_averaged_and_counters_copied() -> None:
     for seed in range(3):
         move(module, seed)
         ema.update()
-    norm, trained = ema.module[1], module[1]  # type: ignore[index]
+    norm, trained = ema.module[1], module[1]  # type: ignore[index]  # a Sequential
     assert norm.num_batches_tracked == trained.num_batches_tracked == 3
     assert not torch.equal(norm.running_mean, trained.running_mean)
     assert torch.allclose(norm.running_mean, trained.running_mean, atol=1.0)

@@ -83,7 +83,7 @@ def test_running_statistics_follow_batches_as_those_of_torch(momentum: float | N
         maps = draw((32, 8, 32, 32), seed=seed, mean=seed)
         ours(maps)
         exact(maps.double())
-    assert int(ours.num_batches_tracked) == 4  # type: ignore[arg-type]
+    assert int(ours.num_batches_tracked) == 4  # type: ignore[arg-type]  # a buffer
     for name, buffer in exact.named_buffers():
         torch.testing.assert_close(ours.get_buffer(name).double(), buffer.double(), rtol=2e-6, atol=1e-7)
 

@@ -48,7 +48,7 @@ class Door:
             self.opened.append(split)
             if broken and split == "test":
                 raise DataError("the test images cannot be read")
-            return original(config, split)  # type: ignore[arg-type]
+            return original(config, split)  # type: ignore[arg-type]  # as it was called
 
         monkeypatch.setattr("trainable.data.test_split.decoded", decoded)
         monkeypatch.setattr("trainable.data.resident.decoded", decoded)

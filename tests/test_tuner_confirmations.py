@@ -81,7 +81,7 @@ def test_figures_are_means_over_the_fresh_seeds_and_the_order_is_theirs(searched
         mean = row.figures["mean"]
         assert mean is not None
         assert mean == pytest.approx(sum(row.scores.values()) / len(row.scores))
-        assert row.figures["low"] < mean < row.figures["high"]  # type: ignore[operator]
+        assert row.figures["low"] < mean < row.figures["high"]  # type: ignore[operator]  # None fails the test
     assert sum(row.figures["p_best"] or 0 for row in outcome.rows) == pytest.approx(1)
     assert outcome.rows[0].behind is None
     assert all(row.behind is not None and row.behind.mean > 0 for row in outcome.rows[1:])
@@ -139,7 +139,7 @@ def test_more_seeds_go_on_where_fewer_ended_and_the_same_again_does_nothing(sear
     assert (first.num_runs, more.num_runs) == (6, 15)
     known = {(run.config_hash, run.trial) for run in history_of(first.storage).trials.values()}
     assert len(known) == 15
-    assert history_of(storage).trials[more.rows[0].trial].confirmed.n == more.rows[0].figures["n"]  # type: ignore[union-attr]
+    assert history_of(storage).trials[more.rows[0].trial].confirmed.n == more.rows[0].figures["n"]  # type: ignore[union-attr]  # the same
 
 
 def test_trials_that_differ_in_their_seed_alone_are_confirmed_together(tmp_path: Path) -> None:

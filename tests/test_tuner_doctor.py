@@ -36,14 +36,14 @@ def found(checks: list[Check]) -> dict[str, tuple[str, str]]:
 )
 def test_an_unfit_machine_is_told_what_to_do(change: dict[str, object], name: str, state: str, remedy: str) -> None:
     assert found(list(doctor.machine("", FIT))) == {}
-    told = found(list(doctor.machine("", replace(FIT, **change))))  # type: ignore[arg-type]
+    told = found(list(doctor.machine("", replace(FIT, **change))))  # type: ignore[arg-type]  # any field
     assert list(told) == [name]
     assert told[name][0] == state
     assert remedy in told[name][1]
 
 
 def nodes(changes: dict[str, object], *, answers: int | None = 2, num_gpus: int = 4) -> dict[str, tuple[str, str]]:
-    other = replace(FIT, **{"host": "b", **changes})  # type: ignore[arg-type]
+    other = replace(FIT, **{"host": "b", **changes})  # type: ignore[arg-type]  # any field
     seen = {"10.0.0.1": FIT, "10.0.0.2": other}
     return found(list(doctor.nodes(seen, FIT, asked_at=100.0, answered_at=101.0, answers=answers, num_gpus=num_gpus)))
 

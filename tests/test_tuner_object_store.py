@@ -114,7 +114,7 @@ def die_after(store: object_store.ObjectStore, uploads: int) -> None:
             raise Killed
         return answer
 
-    store.put = last  # type: ignore[method-assign]
+    store.put = last  # type: ignore[method-assign]  # one request that goes wrong
 
 
 def killing(process: "subprocess.Popen[str]", uploads: int, rng: random.Random) -> Callable[[str, str], object_stores.Fault]:

@@ -98,8 +98,8 @@ def test_driver_killed_between_a_report_and_its_decision_decides_at_the_next_sta
     for place in decided:
         again, journal = reopened(rule, recorder.events[:place])
         first = next(event for event in journal.events[place:] if not isinstance(event, DriverStarted))
-        assert replace(first, at="") == replace(recorder.events[place], at="")  # type: ignore[type-var]
-        assert recorder.events[place].trial not in again.history.running  # type: ignore[union-attr]
+        assert replace(first, at="") == replace(recorder.events[place], at="")  # type: ignore[type-var]  # any event has a time
+        assert recorder.events[place].trial not in again.history.running  # type: ignore[union-attr]  # one of a trial
 
 
 def test_driver_killed_between_the_third_loss_and_the_end_ends_the_trial_at_the_next_start() -> None:

@@ -28,7 +28,7 @@ def test_the_largest_candidate_is_the_one_that_needs_most_with_its_batch() -> No
         "lr": 0.1,
     }
     config, estimate = largest(make_sweep(trial=trial), cost)
-    assert (config.model.channels, config.batch_size) == (16, 256)  # type: ignore[union-attr]
+    assert (config.model.channels, config.batch_size) == (16, 256)  # type: ignore[union-attr]  # no builder
     assert estimate == memory_bytes(config, cost(config)) == 4 * 16_000 * 3 + 256 * 1600  # weights, gradients, momentum; activations
 
 

@@ -2,47 +2,50 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from ray_clusters import Nodes, cluster, epochs_reported_twice, finish, of_kind, start, wait_for, workers
 
 from results import journal
-from results.events import DriverStarted, DriverStopped, Ended, Launched, Lost, Repeated, Reported, Resized
+from results.events import DriverStarted, DriverStopped, Ended, Event, Launched, Lost, Repeated, Reported, Resized
 from results.history import History
 from results.storage import Storage
 
 pytestmark = pytest.mark.ray
 
-# Two cores a trial: one trial fits a node, so that two workers are on two nodes. An epoch takes some tenths of a second.
+# Two cores a trial: one trial fits a node, so that two workers are on two nodes. Until there is a file `go` an epoch takes most of a second
+# and the sweep some minutes, so that whatever is to happen in the middle of it does; then it is over in seconds.
 SWEEP = """
 version: 1
 name: spread
 seed: 3
 data: {name: digits, validation: 200, train_examples: 600}
 trial:
-  model: {family: resnet, blocks: [1], channels: 8}
+  model: {builder: "nets:make", kwargs: {kind: paced, folder: FOLDER}}
   lr: {loguniform: [1e-3, 1e-1]}
-  augment: {repeats: 1}
+  batch_size: 256
 search: {sampler: random, trials: 3}
-scheduler: {none: {max_epochs: 16}}
+scheduler: {none: {max_epochs: 150}}
 resources: {gpus: 0.5, cpus: 2, checkpoint_epochs: 4}
 """
 
-# A network that misbehaves in training, and only there: one kills its process each time, another hangs the first time that it is trained.
-MISBEHAVES = """
+# A network that misbehaves in training, and only there: one takes its time, one kills its process each time, another hangs the first time.
+NETS = """
 import os, pathlib, signal, sys, time
 import torch
 
 class Net(torch.nn.Module):
     def __init__(self, kind, folder, in_channels, num_classes):
         super().__init__()
-        self.kind, self.mark = kind, pathlib.Path(folder, "hung")
+        self.kind, self.mark, self.go = kind, pathlib.Path(folder, "hung"), pathlib.Path(folder, "go")
         self.head = torch.nn.Linear(in_channels * 64, num_classes)
 
     def forward(self, images):
         if self.training and images.device.type != "meta":
+            if self.kind == "paced" and not self.go.exists():
+                time.sleep(0.3)
             if self.kind == "dies":
                 print("the heap is corrupt", file=sys.stderr, flush=True)
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -67,60 +70,77 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "spread.yaml").write_text(SWEEP)
+    (tmp_path / "spread.yaml").write_text(SWEEP.replace("FOLDER", str(tmp_path)))
+    (tmp_path / "nets.py").write_text(NETS)
     return tmp_path
 
 
-def test_a_node_that_leaves_costs_no_trial_and_one_that_joins_is_used(nodes: Nodes, folder: Path) -> None:
+def resized(*slots: int) -> Callable[[Sequence[Event]], bool]:
+    return lambda events: [event.slots for event in of_kind(events, Resized)] == [*slots]
+
+
+def test_nodes_that_leave_cost_no_trial_and_get_none_and_one_that_joins_is_used(nodes: Nodes, folder: Path) -> None:
     leaving = nodes.join()
     storage = Storage(folder / "runs" / "spread")
     process = start(folder, nodes.address, "run", "spread.yaml", "-s", "resources.checkpoint_epochs=1000")
     events = wait_for(storage, process, lambda events: len(workers(events)) == 2, what="a worker on either node")
     assert of_kind(events, DriverStarted)[0].slots == 2
 
-    nodes.announce_the_end(leaving, seconds=60.0)
-    wait_for(storage, process, lambda events: [e.slots for e in of_kind(events, Resized)] == [1], what="one slot less after the notice")
-    wait_for(storage, process, lambda events: any(e.checkpoint for e in of_kind(events, Reported)), what="a checkpoint after the notice")
+    nodes.announce_the_end(leaving, seconds=300.0)
+    wait_for(storage, process, resized(1), what="one slot less after the notice")
+    # Nobody is near the end of a trial: only who must leave writes checkpoints.
+    events = wait_for(storage, process, lambda events: any(e.checkpoint for e in of_kind(events, Reported)), what="a checkpoint")
+    saved = next(event for event in of_kind(events, Reported) if event.checkpoint)
     nodes.kill(leaving)
     lost = of_kind(wait_for(storage, process, lambda events: of_kind(events, Lost) != [], what="the loss"), Lost)[0]
-    assert lost.node_lost, lost
-    nodes.join()
-    finish(process)
-
-    events = list(journal.read(storage))
-    assert len(workers(events)) == 3, "the node that joined trains as well"
-    assert [event.slots for event in of_kind(events, Resized)] == [1, 2]
-    assert [event.status for event in of_kind(events, Ended)] == ["completed"] * 3
-    assert epochs_reported_twice(events) == 0
-    assert len(of_kind(events, Repeated)) <= 2, "after the notice each epoch has a checkpoint"
+    assert (lost.node_lost, lost.trial) == (True, saved.trial)
+    joined = nodes.join()
+    events = wait_for(storage, process, lambda events: len(workers(events)) == 3, what="a worker on the node that joined")
     retried = next(event for event in of_kind(events, Launched) if event.why == "retry")
-    assert (retried.trial, retried.from_epoch > 0) == (lost.trial, True)
+    assert retried.trial == lost.trial
+    assert retried.from_epoch >= saved.epoch
+    stays, third = (worker for worker in workers(events) if worker != saved.worker)
+
+    nodes.announce_the_end(joined, seconds=300.0)
+    events = wait_for(storage, process, resized(1, 2, 1), what="one slot less after the second notice")
+    (folder / "go").touch()
+    finish(process)
+    nodes.kill(joined)
+    nodes.join()
+
+    after = list(journal.read(storage))
+    assert [event.status for event in of_kind(after, Ended)] == ["completed"] * 3
+    assert epochs_reported_twice(after) == 0
+    assert len(of_kind(after, Lost)) == 1, "who is turned away at a node that leaves is not lost"
+    assert len(of_kind(after, Repeated)) <= 5 + 2, "after the notice is noticed, within seconds, each epoch has a checkpoint"
+    (last,) = {event.trial for event in of_kind(after, Launched)} - {event.trial for event in of_kind(events, Launched)}
+    assert {event.worker for event in of_kind(after, Reported) if event.trial == last} == {stays}, f"nothing begins at {third}"
 
 
 def test_worker_and_driver_killed_and_the_same_command_again_lose_nothing(nodes: Nodes, folder: Path) -> None:
     storage = Storage(folder / "runs" / "spread")
     process = start(folder, nodes.address, "run", "spread.yaml")
-    events = wait_for(storage, process, lambda events: len(of_kind(events, Reported)) >= 12, what="reports")
+    events = wait_for(storage, process, lambda events: len(of_kind(events, Reported)) >= 8, what="reports")
     os.kill(int(workers(events)[0].rpartition(":")[2]), signal.SIGKILL)
     lost = of_kind(wait_for(storage, process, lambda events: of_kind(events, Lost) != [], what="the loss"), Lost)[0]
     assert (lost.node_lost, lost.reason) == (False, "the worker process went away")
     process.kill()
     process.communicate()
 
+    (folder / "go").touch()
     finish(start(folder, nodes.address, "run", "spread.yaml"))
     events = list(journal.read(storage))
     assert len(of_kind(events, DriverStarted)) == 2
     assert epochs_reported_twice(events) == 0
     assert [event.status for event in of_kind(events, Ended)] == ["completed"] * 3
-    assert all(list(record.curve) == list(range(1, 17)) for record in History.of(events).trials.values())
+    assert all(list(record.curve) == list(range(1, 151)) for record in History.of(events).trials.values())
     # Two drivers, three losses of a segment at most, each of them less than a checkpoint's period and one epoch that was not reported.
     assert len(of_kind(events, Repeated)) <= 3 * 4
 
 
 def test_trial_that_kills_its_worker_fails_with_its_log_and_one_that_hangs_is_tried_again(nodes: Nodes, folder: Path) -> None:
-    (folder / "nets.py").write_text(MISBEHAVES)
     model = f"trial.model={{builder: 'nets:make', kwargs: {{kind: {{choice: [dies, hangs, good]}}, folder: '{folder}'}}}}"
-    options = ("-s", model, "-s", "trial.lr=0.01", "-s", "trial.augment={}", "-s", "search={sampler: grid}")
+    options: tuple[str, ...] = ("-s", model, "-s", "trial.lr=0.01", "-s", "search={sampler: grid}")
     options += ("-s", "scheduler={none: {max_epochs: 2}}", "-s", "resources.trial_timeout=25s")
     finish(start(folder, nodes.address, "run", "spread.yaml", *options))
 
@@ -137,9 +157,8 @@ def test_trial_that_kills_its_worker_fails_with_its_log_and_one_that_hangs_is_tr
 
 
 def test_sweep_most_of_whose_trials_fail_stops_and_goes_on_when_it_was_mended(nodes: Nodes, folder: Path) -> None:
-    (folder / "nets.py").write_text(MISBEHAVES)
     model = f"trial.model={{builder: 'nets:make', kwargs: {{kind: fails, folder: '{folder}'}}}}"
-    options = ("-s", model, "-s", "trial.augment={}", "-s", "scheduler={none: {max_epochs: 1}}", "-s", "search.trials=12")
+    options = ("-s", model, "-s", "scheduler={none: {max_epochs: 1}}", "-s", "search.trials=12")
     said = finish(start(folder, nodes.address, "run", "spread.yaml", *options), expected=1)
     assert "trials launched failed, 6 of them with: no licence for this machine" in said
     assert "go on with: shortlist resume spread" in said

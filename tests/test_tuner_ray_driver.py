@@ -57,28 +57,38 @@ STABLE += ("val_loss", "train_accuracy", "train_loss", "epochs", "parameters", "
 STABLE += ("checkpoint", "config.model.channels", "config.optimizer", "config.lr", "config.batch_size")
 
 
-# The command line with a worker that leaves its process id behind when Ray creates it.
-COUNTED = """
-import os, sys
+# The command line with workers that leave their process ids behind when Ray creates them, and that hold still after so many epochs each
+# for as long as there is a file `hold`: whatever is to happen in the middle of the sweep does.
+WATCHED = """
+import os, sys, time
 from tuner import ray_cluster
 from tuner.cli.main import main
 
 connect = ray_cluster.connect
-ACTORS = os.path.abspath("actors")
+ACTORS, HOLD, EPOCHS = os.path.abspath("actors"), os.path.abspath("hold"), int(sys.argv.pop(1))
 
-def counted(*arguments, **options):
+def watched(*arguments, **options):
     connect(*arguments, **options)
     import tuner.ray_driver as driver
+    if driver.RayTrial.__name__ == "WatchedTrial":
+        return
 
-    class CountedTrial(driver.RayTrial):
+    class WatchedTrial(driver.RayTrial):
         def setup(self, config):
             with open(ACTORS, "a") as file:
                 file.write(f"{os.getpid()}\\n")
             super().setup(config)
+            self.epochs = 0
 
-    driver.RayTrial = CountedTrial
+        def step(self):
+            while self.epochs >= EPOCHS and os.path.exists(HOLD):
+                time.sleep(0.05)
+            self.epochs += 1
+            return super().step()
 
-ray_cluster.connect = counted
+    driver.RayTrial = WatchedTrial
+
+ray_cluster.connect = watched
 main()
 """
 
@@ -131,6 +141,17 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+def start_and_hold(folder: Path, epochs: int, *arguments: str, workers: int = 1) -> subprocess.Popen[str]:
+    """Return a sweep of which each worker has reported so many epochs and trains no more before the file `hold` is gone."""
+    (folder / "hold").touch()
+    process = subprocess.Popen(
+        [sys.executable, "-c", WATCHED, str(epochs), "run", "tiny.yaml", "-s", f"resources.workers={workers}", *arguments],
+        cwd=folder, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    wait_for_reports(Storage(folder / "runs" / "tiny"), epochs * workers, process)
+    return process
+
+
 def wait_for_reports(storage: Storage, number: int, process: subprocess.Popen[str]) -> None:
     """Return once so many epochs are journaled; a sweep that ends before is a failure of the test."""
     deadline = time.monotonic() + 120
@@ -168,7 +189,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the sweep was searched by two workers that left their process ids behind."""
     folder = tmp_path_factory.mktemp("searched")
     (folder / "tiny.yaml").write_text(SWEEP)
-    arguments = [sys.executable, "-c", COUNTED, "run", "tiny.yaml", "-s", "resources.workers=2"]
+    arguments = [sys.executable, "-c", WATCHED, "0", "run", "tiny.yaml", "-s", "resources.workers=2"]
     done = subprocess.run(arguments, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "shortlist promote tiny" in done.stdout
@@ -231,8 +252,7 @@ def test_driver_killed_and_checkpoints_damaged_and_resumed_gives_the_undisturbed
     undisturbed = stable(storage)
     storage.root.rename(folder / "undisturbed")
 
-    process = start(folder, "run", "tiny.yaml", *options)
-    wait_for_reports(storage, 6, process)
+    process = start_and_hold(folder, 6, *options)
     process.kill()
     process.communicate()
     assert not any(isinstance(event, DriverStopped) for event in journal.read(storage))
@@ -294,9 +314,8 @@ def test_final_that_is_out_of_patience_is_tested_with_its_best_weights(searched:
 
 
 def test_interrupt_closes_the_journal_and_says_how_to_go_on(folder: Path) -> None:
-    process = start(folder, "run", "tiny.yaml", "-s", "resources.workers=2", "-s", "scheduler.asha.max_epochs=81")
+    process = start_and_hold(folder, 3, "-s", "scheduler.asha.max_epochs=81", workers=2)
     storage = Storage(folder / "runs" / "tiny")
-    wait_for_reports(storage, 6, process)
     process.send_signal(signal.SIGINT)
     output = process.communicate(timeout=60)[0]
     assert process.returncode == 130, output
@@ -308,11 +327,11 @@ def test_interrupt_closes_the_journal_and_says_how_to_go_on(folder: Path) -> Non
 
 
 def test_worker_killed_in_the_middle_costs_no_trial_and_no_epoch_twice(folder: Path) -> None:
-    process = start(folder, "run", "tiny.yaml", "-s", "resources.workers=2", "-s", "scheduler.asha.max_epochs=27")
+    process = start_and_hold(folder, 3, "-s", "scheduler.asha.max_epochs=27", workers=2)
     storage = Storage(folder / "runs" / "tiny")
-    wait_for_reports(storage, 6, process)
     worker = [event.worker for event in journal.read(storage) if isinstance(event, Reported)][-1]
     os.kill(int(worker.rpartition(":")[2]), signal.SIGKILL)
+    (folder / "hold").unlink()
     output = process.communicate(timeout=300)[0]
     assert process.returncode == 0, output
     events = list(journal.read(storage))

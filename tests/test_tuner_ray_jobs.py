@@ -89,20 +89,22 @@ def head() -> Iterator[Head]:
             process.wait(60)
 
 
-def test_a_sweep_that_is_sent_twice_is_one_job_and_its_log_comes_back(head: Head) -> None:
-    send = ("submit", "search_spaces/digits.yaml", "--address", head.dashboard, *SMALL, "-o", "json")
+def test_a_sweep_that_is_sent_twice_at_toy_size_is_one_job_and_its_log_comes_back(head: Head) -> None:
+    send = ("submit", "search_spaces/digits.yaml", "--smoke", "--address", head.dashboard, *SMALL, "-o", "json")
     first, second = json.loads(head.said(*send)), json.loads(head.said(*send))
     assert (first["new"], second["new"]) == (True, False)
     assert first["job"] == second["job"]
     assert first["state"] in ("pending", "running")
-    log = head.said("logs", "digits", "--follow")
-    assert "digits: finished, 2 trials" in log
-    assert log.splitlines()[-1] == head.said("logs", "digits", "-n", "1").rstrip("\n")
-    history = History.of(journal.read(Storage(head.runs / "digits")))
+    log = head.said("logs", "digits-smoke", "--follow")
+    assert "digits-smoke: finished, 2 trials" in log
+    assert log.splitlines()[-1] == head.said("logs", "digits-smoke", "-n", "1").rstrip("\n")
+    history = History.of(journal.read(Storage(head.runs / "digits-smoke")))
     assert history.finished
+    assert {record.config["max_epochs"] for record in history.trials.values()} == {2}
+    assert not (head.runs / "digits").exists()
     assert history.started is not None
     assert history.started.commit is not None  # the job knows where its software comes from
-    assert "digits has ended" in head.said("submit", "digits", "--address", head.gcs)
+    assert "digits-smoke has ended" in head.said("submit", "digits-smoke", "--address", head.gcs)
     assert json.loads(head.said(*send))["new"] is False
 
 
@@ -174,16 +176,18 @@ import subprocess, sys
 stranger = "from tuner import ray_cluster; import sys; ray_cluster.connect(sys.argv[1], num_cpus=1)"
 done = subprocess.run([sys.executable, "-c", stranger, ray._private.worker._global_node.gcs_address], capture_output=True, text=True)
 print(done.stderr.splitlines()[-1])
+print(*sorted(ray._private.worker._global_node.all_processes))
 """
     other = token.ensure(tmp_path / "other")
     environment = os.environ | {"PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": str(tmp_path / "config"), "OTHER": str(other)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
-    first, second = done.stdout.splitlines()
+    first, second, services = done.stdout.splitlines()
     mode, file, session, _ = first.split()
     assert (mode, file) == ("token", str(tmp_path / "config" / "shortlist" / "ray_token"))
     assert Path(session).parents[1].stat().st_mode & 0o777 == 0o700
     assert "does not accept the token" in second
+    assert services == "dashboard gcs_server raylet", "neither an autoscaler nor a forwarder of logs"
 
 
 def _reports(storage: Storage) -> int:

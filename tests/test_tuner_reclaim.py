@@ -50,7 +50,7 @@ def drive(storage: Storage, keep: Keep) -> None:
                 (place / "model.safetensors").write_bytes(bytes(1000 * epoch))
                 session.search.report(report(job, epoch, checkpoint=f"trials/{trial}/checkpoints/{epoch:06d}", at=stamp(START)), START)
             if end is not None:
-                session.search.end(trial, job.attempt, end, "", START)  # type: ignore[arg-type]
+                session.search.end(trial, job.attempt, end, "", START)  # type: ignore[arg-type]  # a word, not a literal
     final = storage.path("finals/best/trials/t00001/checkpoints/000009")
     final.mkdir(parents=True)
     (final / "model.safetensors").write_bytes(bytes(10))

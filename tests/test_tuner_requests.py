@@ -81,7 +81,7 @@ def test_a_stopped_trial_ends_at_once_and_its_worker_is_told_with_the_next_repor
     epochs = search.budget.epochs
     late = dict.fromkeys(("score", "val_accuracy", "val_loss", "train_accuracy", "train_loss", "lr"), 0.5)
     figures = {"wall_s": 1.0, "device_s": 1.0, "images_per_s": 1.0, "peak_memory_bytes": 0}
-    report = Reported(at=stamp(START), trial="t00001", attempt=1, epoch=1, checkpoint=None, worker="w", device="cpu", **late, **figures)  # type: ignore[arg-type]
+    report = Reported(at=stamp(START), trial="t00001", attempt=1, epoch=1, checkpoint=None, worker="w", device="cpu", **late, **figures)  # type: ignore[arg-type]  # numbers
     assert search.report(report, START).action == "stop"
     assert (search.budget.epochs, record.epochs) == (epochs, 0)
     to_the_end(search)

@@ -12,7 +12,7 @@ MODEL = {"family": "resnet", "blocks": [1], "channels": 8}
 
 
 def encoded(tree: dict[str, object], **values: object) -> list[float]:
-    return Encoding(Space.parse({"model": MODEL, **tree})).point(values).tolist()  # type: ignore[arg-type]
+    return Encoding(Space.parse({"model": MODEL, **tree})).point(values).tolist()  # type: ignore[arg-type]  # values of a space
 
 
 def test_a_number_is_its_place_on_its_search_scale() -> None:

@@ -77,7 +77,7 @@ def test_the_model_finds_better_configurations_than_chance() -> None:
         best = {}
         for name in ("random", "model"):
             search, _ = run(sweep_of(QUADRATIC, sampler=name, seed=seed))
-            best[name] = max(record.last.score for record in search.history.trials.values() if record.status == "completed")  # type: ignore[union-attr, type-var]
+            best[name] = max(record.last.score for record in search.history.trials.values() if record.status == "completed")  # type: ignore[union-attr, type-var]  # has reported
         better += best["model"] > best["random"]
     assert better >= 7
 
@@ -108,7 +108,7 @@ def test_a_restored_search_suggests_what_the_interrupted_one_would_have() -> Non
         restored, recorder = make_search(sweep, whole.events[:cut])
         while not suggested(recorder):
             assert restored.next_job(START) is not None
-        assert suggested(recorder)[0].values == whole.events[cut].values  # type: ignore[union-attr]
+        assert suggested(recorder)[0].values == whole.events[cut].values  # type: ignore[union-attr]  # Suggested
 
 
 def test_another_process_suggests_the_same() -> None:
@@ -145,7 +145,7 @@ def test_constraints_are_kept_though_the_model_knows_nothing_of_them() -> None:
     sweep = sweep_of(wide, constraints={"max_parameters": 4_000})  # 1,000 per channel: 4 of 64
 
     def wider_is_better(job: Job, epoch: int) -> dict[str, float | None]:
-        return {"score": float(job.config.model.channels)}  # type: ignore[arg-type]
+        return {"score": float(job.config.model.channels)}  # type: ignore[arg-type]  # no builder
 
     recorder = Recorder()
     search = restore(sweep, [], cost=flat_cost, append=recorder, now=START)
@@ -164,7 +164,7 @@ def test_the_model_takes_the_most_promising_candidate_that_fits_where_networks_a
     found = [event for event in suggested(recorder) if event.source == "model"]
     assert len(found) >= 30
     assert not any(event.rejected for event in found)
-    assert all(event.values["model.channels"] <= 40 for event in found)  # type: ignore[operator]
+    assert all(event.values["model.channels"] <= 40 for event in found)  # type: ignore[operator]  # an integer
 
 
 def test_a_history_in_which_all_diverged_can_be_learned_from() -> None:

@@ -46,7 +46,7 @@ def test_steps_below_min_delta_add_up_to_no_improvement_until_they_exceed_it() -
 def test_lower_is_better_where_the_metric_is_a_loss() -> None:
     scheduler = {"none": {"max_epochs": 9}, "patience": {"epochs": 2}}
     for direction, last in ((-1, 9), (1, 3)):
-        _, events = run(lambda job, epoch, d=direction: {"score": d * epoch}, scheduler, objective={"metric": "val_loss", "mode": "min"})  # type: ignore[misc]
+        _, events = run(lambda job, epoch, d=direction: {"score": d * epoch}, scheduler, objective={"metric": "val_loss", "mode": "min"})  # type: ignore[misc]  # binds it now
         assert set(last_epochs(events).values()) == {last}
 
 

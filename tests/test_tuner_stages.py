@@ -3,13 +3,13 @@
 import hashlib
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import object_stores
 import pytest
+from small_disks import mounted
 from sweeps import START, by_quality, flat_cost
 from test_tuner_finals import first, searched
 
@@ -71,7 +71,7 @@ def test_and_finish(plan: FinalPlan, place: Storage) -> History:
         return runs
 
 
-test_and_finish.__test__ = False  # type: ignore[attr-defined]
+test_and_finish.__test__ = False  # type: ignore[attr-defined]  # its name begins as a test's
 
 
 def place_for(folder: Path, plan: FinalPlan) -> Storage:
@@ -179,14 +179,9 @@ def test_weights_of_an_earlier_stage_that_are_gone_are_named(tmp_path: Path) -> 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own with 400 KiB; it takes root to mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(folder)], capture_output=True, text=True)
-    if mounted.returncode:
-        pytest.skip(f"a file system cannot be mounted here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    """A file system with 400 KiB."""
+    with mounted(tmp_path / "disk", "400k") as folder:
+        yield folder
 
 
 def test_full_disk_leaves_no_half_of_a_final_and_the_same_again_completes_it(small_disk: Path) -> None:

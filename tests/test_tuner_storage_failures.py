@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from small_disks import mounted
 from sweeps import START, by_quality, flat_cost, make_sweep
 
 from results import journal
@@ -68,14 +69,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own with 200 KiB; it takes root to mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(folder)], capture_output=True, text=True)
-    if mounted.returncode:
-        pytest.skip(f"a file system cannot be mounted here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    """A file system with 200 KiB."""
+    with mounted(tmp_path / "disk", "200k") as folder:
+        yield folder
 
 
 def test_disk_that_fills_up_ends_the_run_with_code_one_and_it_goes_on_when_there_is_room(small_disk: Path) -> None:

@@ -21,11 +21,11 @@ from ray.tune.search import Searcher
 
 from results.events import Reported, stamp
 from results.storage import Storage
-from tuner import checkpoints, ray_losses, worker_log
+from tuner import checkpoints, ray_losses, ray_nodes
 from tuner.decisions import Job
 from tuner.errors import MostFailed, SweepFailed
 from tuner.ray_losses import Loss
-from tuner.ray_trial import DeviceMissing, EpochTrained, RayTrial, StorageFailed, TrialEnded, WorkOrder
+from tuner.ray_trial import DeviceMissing, EpochTrained, NotHere, RayTrial, StorageFailed, TrialEnded, WorkOrder
 from tuner.ray_watchdog import Watchdog
 from tuner.search import Search
 from tuner.slots import Slots, pretended
@@ -54,7 +54,9 @@ class Drive:
         count_slots: Returns how many trials fit now: nodes join and leave.
         on_resize: Called with the number of slots when it has changed.
         device: Where workers train: `cuda` or `cpu`.
+        usable: Returns the ids of the nodes that may be used; None stands for any.
         running: Ray's trial id -> search number and job.
+        refused: Search number and job that came to a node which is not used, and were not begun.
         told: Ray's trial id -> since when (`time.monotonic`) its trial is over for the journal while a worker still trains it: a person
             stopped it.
         ended_for: Ray's trial id -> why we have ended its worker.
@@ -71,7 +73,9 @@ class Drive:
     count_slots: Callable[[], int]
     on_resize: Callable[[int], None]
     device: str
+    usable: Callable[[], Collection[str] | None]
     running: dict[str, tuple[int, Job]] = field(default_factory=dict)
+    refused: list[tuple[int, Job]] = field(default_factory=list)
     told: dict[str, float] = field(default_factory=dict)
     ended_for: dict[str, str] = field(default_factory=dict)
     error: BaseException | None = None
@@ -86,30 +90,42 @@ class Drive:
         """Return what Ray's new trial trains; None for nothing now, FINISHED for nothing ever."""
         if self.running and len(self.running) >= self.slots.count:  # where every node is gone, one job waits for the next
             return None
+        if (found := self._next_job()) is None:
+            return Searcher.FINISHED if not self.running and all(search.done for search in self.searches) else None
+        self.running[ray_id] = number, job = found
+        order = WorkOrder.of(
+            job,
+            root=self.storages[number].address,
+            threads=self.slots.cpus,
+            export=self.export,
+            device=self.device,
+            gpus=self.slots.gpus,
+            record_steps=self.searches[number].sweep.record == "steps",
+            nodes=self.usable(),
+        )
+        return {"order": asdict(order)}
+
+    def _next_job(self) -> tuple[int, Job] | None:
+        while self.refused:
+            number, job = self.refused.pop(0)
+            if job.trial in self.searches[number].history.running:  # else a person has stopped it meanwhile
+                return number, job
         for number, search in enumerate(self.searches):
-            job = search.next_job(time.time())
-            if job is None:
-                continue
-            self.running[ray_id] = number, job
-            order = WorkOrder.of(
-                job,
-                root=self.storages[number].address,
-                threads=self.slots.cpus,
-                export=self.export,
-                device=self.device,
-                gpus=self.slots.gpus,
-                record_steps=search.sweep.record == "steps",
-            )
-            return {"order": asdict(order)}
-        return Searcher.FINISHED if not self.running and all(search.done for search in self.searches) else None
+            if (new := search.next_job(time.time())) is not None:
+                return number, new
+        return None
 
     def take(self, ray_id: str, result: dict[str, Any]) -> bool:
         """Pass one result on; return whether the trial goes on with this segment."""
+        outcome = result["outcome"]
+        if isinstance(outcome, NotHere):
+            if (refused := self.running.pop(ray_id, None)) is not None:
+                self.refused.append(refused)
+            return outcome.node not in (self.usable() or ()) and not all(search.done for search in self.searches)
         if (entry := self.running.get(ray_id)) is None:
             return False  # given up as lost
         number, job = entry
         search = self.searches[number]
-        outcome = result["outcome"]
         now = time.time()
         if isinstance(outcome, StorageFailed):
             raise SweepFailed(
@@ -138,7 +154,9 @@ class Drive:
         number, job = entry
         if (reason := self.ended_for.pop(ray_id, None)) is not None:
             loss = Loss(reason)
-        said = worker_log.tail(self.storages[number].path(f"trials/{job.trial}"))
+        storage = self.storages[number]
+        gone = loss.node_lost and storage.mirror is not None  # with the node; a folder that every node sees still has it
+        said = () if gone else ray_nodes.last_words(storage, job.trial)
         search = self.searches[number]
         search.lost(job.trial, job.attempt, loss.reason, time.time(), node_lost=loss.node_lost, log_tail=said)
         self.on_report(number, job.trial)
@@ -290,6 +308,7 @@ def drive(
     watchdog: Watchdog | None = None,
     count_slots: Callable[[], int] | None = None,
     on_resize: Callable[[int], None] = lambda count: None,
+    usable: Callable[[], Collection[str] | None] = lambda: None,
     trainable_class: type[tune.Trainable] | None = None,
 ) -> None:
     """Train until every search is done. Ray must be connected.
@@ -304,13 +323,13 @@ def drive(
         watchdog: How long a worker may be silent; for ever where None.
         count_slots: Returns how many trials fit now, asked once a second; always as many as at first where None.
         on_resize: Called with the number of slots when it has changed.
+        usable: Returns the ids of the nodes that may be used, as of the last count; None stands for any.
         trainable_class: What trains an order: RayTrial by default; another one measures the driver alone.
     """
     device = "cuda" if slots.gpus > 0 and not pretended() else "cpu"
     never = Watchdog(math.inf)
-    state = Drive(
-        searches, storages, slots, export, on_report, on_tick, watchdog or never, count_slots or (lambda: slots.count), on_resize, device
-    )
+    count = count_slots or (lambda: slots.count)
+    state = Drive(searches, storages, slots, export, on_report, on_tick, watchdog or never, count, on_resize, device, usable)
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(_most_pending(slots))
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="shortlist-", ignore_cleanup_errors=True) as scratch:

@@ -12,6 +12,7 @@ import platform
 import shutil
 import time
 import traceback
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ from tuner.slots import slot_memory_bytes
 logger = logging.getLogger(__name__)
 
 LOG_TAIL_LINES = 30
+IDLE_S = 1.0  # between two answers of a worker that is not used
 LOOK_AROUND_S = 5.0  # between two looks whether the node is to be taken away: notices come 30 s (spot instances) or more before
 
 # Full, over its quota, at its largest file, read-only, gone: every other trial would fail in the same way.
@@ -55,6 +57,7 @@ class WorkOrder:
         gpus: Share of a GPU that the worker has, 0..1; it may use as much of its memory.
         record_steps: Whether the loss of every batch is reported.
         export: Whether the trial is a final: when it is over the model is exported.
+        nodes: Ids of the nodes that may be used; any where that is None.
     """
 
     root: str
@@ -70,6 +73,7 @@ class WorkOrder:
     device: str = "cpu"
     gpus: float = 0.0
     record_steps: bool = False
+    nodes: tuple[str, ...] | None = None
 
     @classmethod
     def of(
@@ -82,6 +86,7 @@ class WorkOrder:
         device: str = "cpu",
         gpus: float = 0.0,
         record_steps: bool = False,
+        nodes: Collection[str] | None = None,
     ) -> "WorkOrder":
         """Return the order that makes a worker do `job`."""
         return cls(
@@ -98,6 +103,7 @@ class WorkOrder:
             device=device,
             gpus=gpus,
             record_steps=record_steps,
+            nodes=None if nodes is None else tuple(nodes),
         )
 
 
@@ -151,6 +157,19 @@ class DeviceMissing:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotHere:
+    """What a worker answers on a node that must not be used: it joined and does not see the storage, or is about to be taken away.
+
+    The worker stays, and answers so again: as long as it holds the node's slot, Ray can put no other there.
+
+    Attributes:
+        node: Its id.
+    """
+
+    node: str
+
+
 class RayTrial(tune.Trainable):
     """Trains one segment after the other; each call of `step` is one epoch."""
 
@@ -160,6 +179,7 @@ class RayTrial(tune.Trainable):
         self._training: Training | None = None
         self._log: Path | None = None
         self._leaves = False
+        self._idle = False  # has answered that its node must not be used
         self._next_look = 0.0
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -174,6 +194,13 @@ class RayTrial(tune.Trainable):
         when it is asked for one epoch more: its last report is one like any other.
         """
         order = WorkOrder(**self.config["order"])
+        if self._training is None and order.nodes is not None:
+            node = ray.get_runtime_context().get_node_id()
+            if node not in order.nodes:
+                time.sleep(IDLE_S if self._idle else 0.0)
+                self._idle = True
+                return {"outcome": NotHere(node=node)}
+        self._idle = False
         started = time.perf_counter()
         try:
             if self._training is None:

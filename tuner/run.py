@@ -3,9 +3,10 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from results.events import Extended, Reported
 from results.history import History
@@ -22,6 +23,8 @@ from tuner import fingerprints, packing, ray_cluster, shipping, slots, storage_p
 from tuner.interrupts import Interrupts, StopAsked
 from tuner.search import Cost
 from tuner.session import Session, hold
+
+T = TypeVar("T")
 
 
 class Display(Protocol):
@@ -161,13 +164,37 @@ def search(
         KeyboardInterrupt: Ctrl-C or SIGTERM; the journal is closed, `search` again goes on.
     """
     storage_probe.writable(storage)
+    if storage.exists("sweep.json"):  # it may have ended, or another driver may hold it: nothing to start Ray for
+        cost, images = _prepared(sweep, storage, place)
+    else:
+        cost, images = _meanwhile(lambda: _prepared(sweep, storage, place), lambda: _connect(sweep.resources, workplace))
+    with hold(sweep, storage, source=source, cost=cost, code=code) as session:
+        fingerprints.keep(storage, images)
+        return run_sessions([session], workplace, export=False)
+
+
+def _prepared(sweep: Sweep, storage: Storage, place: Locate) -> tuple[Cost, str]:
+    """Return what counts networks, and the images' fingerprint; find before any trial what is wrong with the data or the space."""
     cost = cost_counter(sweep.data)
     images = prepare_data(sweep.data)
     fingerprints.check(storage, images)
     feasible.check(Space.parse(sweep.trial), sweep, cost, position=place)
-    with hold(sweep, storage, source=source, cost=cost, code=code) as session:
-        fingerprints.keep(storage, images)
-        return run_sessions([session], workplace, export=False)
+    return cost, images
+
+
+def _meanwhile(aside: Callable[[], T], work: Callable[[], None]) -> T:
+    """Return what `aside` returns, in a thread, while `work` is done: Ray's start is mostly waiting for its processes.
+
+    Where both fail, it is the error of `aside` that is raised: it speaks of the user's file.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        asked = thread.submit(aside)
+        try:
+            work()
+        except Exception:
+            asked.result()
+            raise
+        return asked.result()
 
 
 def run_sessions(sessions: Sequence[Session], workplace: Workplace, *, export: bool) -> Ending:
@@ -183,10 +210,11 @@ def run_sessions(sessions: Sequence[Session], workplace: Workplace, *, export: b
     from tuner.ray_driver import drive
     from tuner.ray_watchdog import Watchdog
 
+    cluster = None
     if workplace.address != "local":
-        from tuner.ray_storage import require_every_node
+        from tuner.ray_storage import Nodes
 
-        require_every_node(active[0].storage)
+        cluster = Nodes(active[0].storage)
     planned = _slots(active, workplace)
     for session in active:
         session.start(planned.count, gpus=planned.gpus, memory_bytes=planned.memory_bytes)
@@ -197,6 +225,8 @@ def run_sessions(sessions: Sequence[Session], workplace: Workplace, *, export: b
         shown.start()
         stack.callback(shown.stop)
         stack.enter_context(workplace.interrupts.deferred())
+        if cluster is not None:
+            stack.callback(cluster.close)
 
         def resize(count: int) -> None:
             for session in active:
@@ -227,8 +257,9 @@ def run_sessions(sessions: Sequence[Session], workplace: Workplace, *, export: b
                 on_report=lambda number, trial: active[number].after_report(trial),
                 on_tick=look_up,
                 watchdog=watchdog,
-                count_slots=lambda: slots.number(resources, ray_cluster.nodes(), planned.gpus),
+                count_slots=lambda: slots.number(resources, list(cluster.look().values()), planned.gpus) if cluster else planned.count,
                 on_resize=resize,
+                usable=lambda: cluster.usable if cluster else None,
             )
             if all(session.search.done for session in active):
                 break

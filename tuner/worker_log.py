@@ -1,11 +1,15 @@
 """What a worker says while it trains one trial, kept beside the trial: whoever asks why a worker died finds its last words there.
 
-The file lies in the sweep's folder, not on the worker's node, so that it outlives the node. No ray, no torch.
+The file lies in the sweep's folder, not on the worker's node, so that it outlives the node; only where the storage is an object store it is
+in the node's copy (see `ray_nodes.last_words`). No ray, no torch.
 """
 
 import os
 from contextlib import suppress
 from pathlib import Path
+
+from results.redact import redacted
+from results.storage import Storage
 
 NAME = "worker.log"
 TAIL_LINES = 30
@@ -43,4 +47,11 @@ def tail(folder: Path) -> tuple[str, ...]:
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return ()
-    return tuple(lines[-TAIL_LINES:])
+    return tuple(redacted(line) for line in lines[-TAIL_LINES:])
+
+
+def written_here(address: str, trial: str) -> tuple[int, tuple[str, ...]]:
+    """Return when the log of a trial was last written to on this machine, in nanoseconds since 1970, and its last lines; 0 for none."""
+    folder = Storage.at(address, follow=False).path(f"trials/{trial}")
+    lines = tail(folder)
+    return ((folder / NAME).stat().st_mtime_ns, lines) if lines else (0, ())

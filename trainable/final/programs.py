@@ -57,7 +57,7 @@ def write(module: nn.Module, data: TrainingData, preprocessing: dict[str, Any], 
     Returns:
         File -> `largest_difference` of a logit (and `opset`), or the reason why it is `skipped`.
     """
-    program = Program(copy.deepcopy(module).to("cpu", memory_format=torch.contiguous_format), data.mean, data.std).eval()  # type: ignore[call-overload]
+    program = Program(copy.deepcopy(module).to("cpu", memory_format=torch.contiguous_format), data.mean, data.std).eval()  # type: ignore[call-overload]  # torch has no overload for both
     images_BHWC = data.val_images_NHWC[:NUM_TRIED].to("cpu")
     with torch.inference_mode():
         expected_BK = program(images_BHWC)

@@ -28,15 +28,15 @@ import torch
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().with_name("code")))
-from $module import $function  # noqa: E402
+from $module import $function  # noqa: E402  # from the folder just named
 ''')
 FOOTER = Template('''
 
 # ---- One trained network: the arguments it was built with, and how to use its weights. Needs torch alone. ----
 
-import json  # noqa: E402
-import math  # noqa: E402
-from pathlib import Path  # noqa: E402
+import json  # noqa: E402  # below the network, which stands alone
+import math  # noqa: E402  # the same
+from pathlib import Path  # noqa: E402  # the same
 
 ARGUMENTS = $arguments
 MEAN = $mean  # of the training pixels, 0..255, one a channel

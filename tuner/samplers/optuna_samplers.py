@@ -57,7 +57,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 _Fact = tuple[Mapping[str, Value], float | None]  # values and quality of a trial; None while it has none
 
-_MOMENT = datetime(2000, 1, 1)  # noqa: DTZ001  Optuna wants a time, a naive one, and its samplers read none
+_MOMENT = datetime(2000, 1, 1)  # noqa: DTZ001  # Optuna wants a time, a naive one, and its samplers read none
 
 
 def tpe(space: Space, search: SearchOptions, *, sign: int, seed: int, first_draw: int) -> Callable[[History, int], Suggestion | None]:
