@@ -3,6 +3,7 @@
 A final is told by its files alone, whatever made it: what a file does not hold is left out, and what is damaged is named.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -35,7 +36,7 @@ METRICS_FIELDS: Mapping[str, str] = {
     "test_accuracy_sd": "Standard deviation over them; null for a single one.",
     "test_examples": "Test images.",
     "runs": "A list, the kept one first: trial, seed, epochs, and the same figures for each run.",
-    "test": "In detail: plain, calibrated and views (accuracy with its interval, loss, calibration_error, temperature, chosen views), and …",
+    "test": "In detail: plain, calibrated and views (accuracy with its interval, loss, calibration_error, temperature, chosen), and:",
     "test.per_class": "A list: class, examples, accuracy, accuracy_low, accuracy_high, precision.",
     "test.confusion": "Rows of counts: images of each class (row) that were taken for each class (column).",
     "test.reliability": "Bins of confidence that have images: low, high, examples, confidence, accuracy.",
@@ -113,14 +114,16 @@ def read(storage: Storage) -> list[Final]:
 
 
 def stamp(storage: Storage) -> str:
-    """Return what changes when anything of `read` does."""
-    storage.path("finals")
-    files = [
-        file
-        for pattern in (f"*/{METRICS}", f"*/{curves.NAME}", f"*/stages/*/{curves.NAME}")
-        for file in storage.root.glob(f"finals/{pattern}")
-    ]
-    return ".".join(f"{file.stat().st_mtime_ns:x}" for file in sorted(files) if file.exists())
+    """Return a few characters that change when the figures or the curves of any final do; none where there is no final."""
+    root = storage.path("finals")
+    times = []
+    for pattern in (f"*/{METRICS}", f"*/{curves.NAME}", f"*/stages/*/{curves.NAME}"):
+        for file in sorted(root.glob(pattern)):
+            try:
+                times.append(f"{file} {file.stat().st_mtime_ns}")
+            except FileNotFoundError:  # moved away meanwhile
+                continue
+    return hashlib.sha256("\n".join(times).encode()).hexdigest()[:12] if times else ""
 
 
 def _read(folder: Path) -> Final:

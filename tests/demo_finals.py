@@ -87,7 +87,7 @@ def predictions(num: int, accuracy: float, generator: torch.Generator) -> tuple[
         logits_NK = noise_NK + leaning_KK[labels_N]
         logits_NK[torch.arange(num), labels_N] += margin
         low, high = (margin, high) if figures(logits_NK, labels_N).accuracy < accuracy else (low, margin)
-    return 2.6 * logits_NK.double(), labels_N
+    return 3.8 * logits_NK.double(), labels_N
 
 
 def pictures(labels_N: torch.Tensor) -> torch.Tensor:
@@ -143,9 +143,9 @@ def _facts(accuracy: float, epochs: int, *, begun: float, rng: random.Random, un
         yield recorded.launched(trial, until_epoch=epochs)
         for epoch in range(1, (until or epochs) + 1):
             share = begun + (1 - begun) * epoch / epochs
-            reached = accuracy - 0.0015 * seed - 0.55 * (1 - share) ** 1.5 * (1 - begun) - 0.09 * (1 - share)
+            reached = accuracy - 0.0015 * seed - 0.55 * (1 - share) ** 9 * (1 - begun) - 0.07 * (1 - share)
             seen = reached + rng.gauss(0, 0.022 * (1 - share) + 0.0012)
-            learnt = min(0.9995, reached + 0.055 * share**2)
+            learnt = min(0.9995, reached + 0.1 * share**2 - 0.03)
             losses: dict[str, float] = {"val_loss": 3.2 * (1 - seen) + 0.03, "train_loss": 3.0 * (1 - learnt) + 0.01}
             yield recorded.reported(trial, epoch, round(min(seen, 0.999), 4), train_accuracy=learnt, **losses)
         if until is None:

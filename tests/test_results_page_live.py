@@ -11,13 +11,13 @@ import recorded
 from driven import driving
 from served import TOKEN, serving
 
-from results import page_live
+from results import page_bundle, page_live
 
 
 def test_policy_lets_a_pages_own_scripts_run_and_no_others() -> None:
     page = "<script>one()</script><script data-a='b'>two()</script>"
     policy = page_live.policy(page)
-    assert [f"'{page_live.digest(code)}'" in policy for code in ("one()", "two()", "three()")] == [True, True, False]
+    assert [f"'{page_bundle.digest(code)}'" in policy for code in ("one()", "two()", "three()")] == [True, True, False]
     assert policy.startswith("default-src 'none'; ")
 
 

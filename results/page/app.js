@@ -131,6 +131,7 @@ function restore() {
   store.show(store.places.has(address.get("open")) ? address.get("open") : null);
   store.choose(address.get("final"));
   restoring = false;
+  if ([...address.keys()].join() === "final") jump("finals");  // a link from the list of sweeps
 }
 
 for (const event of ["selection", "open", "final"]) store.addEventListener(event, remember);

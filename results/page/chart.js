@@ -35,7 +35,7 @@ export class Chart {
   /** Take new data. */
   take() {
     const { data } = this.store, { title, subtitle, empty } = this.plot.message(data);
-    this.title.textContent = title.replaceAll(/ (?=%|points)/g, "\u00a0");  // a number keeps its unit
+    this.title.textContent = title;
     fill(this.subtitle, subtitle ?? "");
     this.empty = empty;
     fill(this.controls, empty ? [] : this.plot.controls?.(this.options, this.redraw, data) ?? []);

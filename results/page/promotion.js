@@ -9,7 +9,7 @@ import { confusion } from "./plots/final_confusion.js";
 import { finalCurves } from "./plots/final_curves.js";
 import { versus } from "./plots/final_versus.js";
 
-const SPARE = new Set([2, 3, 4, 7]);  // columns of the table that a phone does without
+const SPARE = new Set([1, 2, 3, 4, 7]);  // columns of the table that a phone does without
 const HASH = 12;  // characters of a hash that are shown; the whole one is in its title
 
 export class Promotion {
@@ -48,26 +48,26 @@ export class Promotion {
 /** Return the table of all finals, from which one is chosen. */
 function list(store) {
   const { finals, final: chosen, trials, sweep } = store.data, many = finals.length > 1;
-  const interval = (value, low, high) => (value === null || value === undefined ? "" : `${percent(value)}${low !== null && low !== undefined ? ` (${(low * 100).toFixed(1)}–${(high * 100).toFixed(1)})` : ""}`);
+  const interval = (value, low, high) => (value === null || value === undefined ? "" : [percent(value), low !== null && low !== undefined && h("span", { class: "spare" }, ` (${(low * 100).toFixed(1)}–${(high * 100).toFixed(1)})`)]);
   const name = (final) => (many && final.state !== "damaged" ? h("button", { type: "button", class: "open", "data-final": final.id, "aria-pressed": String(final === chosen), onclick: () => store.choose(final.id) }, final.id) : final.id);
   const from = (final) => (final.trial === null ? "" : h("button", { type: "button", class: "quiet", onclick: () => store.show(trials.values.trial[final.trial]) }, trials.values.trial[final.trial]));
-  const header = ["final", "trial", "epochs", "seeds", sweep.percent ? "search" : "", "validation", "test, read once (95 % interval)", "parameters"];
+  const header = ["final", "trial", "epochs", "seeds", sweep.percent ? "search" : "", "validation", ["test, read once", h("span", { class: "spare" }, " (95 % interval)")], "parameters"];
   const rows = () => [
     ["final", "state", "trial", "epochs", "parameters", "seed", "val_accuracy", "test_accuracy"],
     ...finals.flatMap((final) => (final.runs ?? []).map((run) => [final.id, final.state, final.trial === null ? null : trials.values.trial[final.trial], run.epochs, final.parameters, run.seed, run.val_accuracy, run.test_accuracy]))];
   const cells = (final) => (final.state === "damaged" ? [h("td", { colspan: 7, class: "problem" }, final.remark)] : [
-    h("td", {}, from(final)),
+    h("td", { class: "spare" }, from(final)),
     h("td", { class: "number spare" }, final.epochs ? count(final.epochs) : ""),
     h("td", { class: "number spare" }, final.runs.length || final.stages.at(-1)?.runs || ""),
     h("td", { class: "number spare" }, sweep.percent && final.search ? score(sweep, final.search.score) : ""),
-    h("td", { class: "number" }, final.val_accuracy === null ? "" : percent(final.val_accuracy)),
+    h("td", { class: "number" }, final.val_accuracy === null ? (final.train_on === "all" ? "learned from" : "") : percent(final.val_accuracy)),
     h("td", { class: "number" }, final.state === "at work" ? state(final) : interval(final.test_accuracy, final.test_accuracy_low, final.test_accuracy_high)),
     h("td", { class: "number spare" }, final.parameters === null ? "" : count(final.parameters)),
   ]);
   const troubled = finals.filter((final) => final.remark && final.state !== "damaged");
   return [
     h("div", { class: "sideways" }, h("table", { class: "causes finals" },
-      h("thead", {}, h("tr", {}, header.map((text, i) => h("th", { scope: "col", class: i > 1 ? (SPARE.has(i) ? "number spare" : "number") : null }, text)))),
+      h("thead", {}, h("tr", {}, header.map((text, i) => h("th", { scope: "col", class: `${i > 1 ? "number" : ""} ${SPARE.has(i) ? "spare" : ""}` }, text)))),
       h("tbody", {}, finals.map((final) => h("tr", { class: final === chosen && many ? "chosen" : null }, h("th", { scope: "row" }, name(final)), cells(final)))))),
     h("p", { class: "note" }, many ? "A click on a final shows it below. " : "", "The best of several test figures is better than the model is: what was chosen, validation chose. ", dataLink("finals", rows, "data of every run")),
     troubled.map((final) => h("p", { class: "problem" }, final.remark)),
@@ -94,9 +94,12 @@ function mistakes({ mistakes: told }) {
     dataLink("mistakes", () => [["number", "true", "predicted", "confidence", "of_true"], ...told.images.map((image) => [image.number, image.true, image.predicted, image.confidence, image.of_true])]),
     h("ul", { class: "mistakes" }, told.images.map((image) => h("li", {}, h("figure", {},
       h("img", { src: image.image, alt: `${image.true}, taken for ${image.predicted}`, width: 64, height: 64, title: `validation image ${image.number}; the true class got ${percent(image.of_true)}` }),
-      h("figcaption", {}, h("span", { class: "what" }, `${image.true} → ${image.predicted}`), h("span", { class: "sure" }, percent(image.confidence, 0))))))),
+      h("figcaption", {}, h("span", { class: "what" }, `${image.true} → ${image.predicted}`), h("span", { class: "sure" }, sure(image.confidence))))))),
   ];
 }
+
+/** Return a probability in whole per cent; one that is not certain is never shown as certain. */
+const sure = (share) => (share >= 0.995 && share < 1 ? ">\u00a099\u00a0%" : percent(share, 0));
 
 /** Return where the final comes from: data, sweep, trial, confirmation, final, test split, files. */
 function lineage({ lineage: steps }) {

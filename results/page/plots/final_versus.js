@@ -30,7 +30,7 @@ export const versus = {
     const [low, high] = extent(told.flatMap((line) => [line.value, line.low, line.high, ...line.dots]));
     const margin = (high - low) * 0.08 || 0.01, left = Math.min(168, width * 0.42), right = width - 64;
     const x = linear([Math.max(0, low - margin) * 100, Math.min(100, (high + margin) * 100)], [left, right]), at = (value) => x(value * 100);
-    add(layer, axisBelow(x, { left, right, y: bottom, n: (right - left) / 90, name: "accuracy, %, higher is better" }));
+    add(layer, axisBelow(x, { left, right, y: bottom, n: Math.max(4, (right - left) / 60), name: "accuracy, %, higher is better" }));
     told.forEach((line, i) => {
       const y = TOP + i * ROW + ROW / 2 - 2, colour = line.test ? "var(--accent)" : "var(--steel)";
       if (line.test && i) add(layer, s("line", { class: "grid-line", x1: 0, x2: width, y1: y - ROW / 2 + 1, y2: y - ROW / 2 + 1 }));
