@@ -43,4 +43,5 @@ def data(storage: Storage, *, now: float) -> str:
 def policy(page: str) -> str:
     """Return the content security policy of a page that brings its scripts along and asks this service alone."""
     scripts = " ".join(f"'{page_bundle.digest(code)}'" for code in _SCRIPT.findall(page))
-    return f"default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'"
+    drawn = "style-src 'unsafe-inline'; img-src data:"
+    return f"default-src 'none'; script-src {scripts}; {drawn}; connect-src 'self'; base-uri 'none'; form-action 'none'"

@@ -161,7 +161,11 @@ def _classes(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
     numbers = ("examples", "accuracy", "accuracy_low", "accuracy_high", "precision")
     stands_out = [apart(row) for row in rows]
-    return {"class": [str(row["class"]) for row in rows], "stands_out": stands_out, **{name: [significant(row[name], 4) for row in rows] for name in numbers}}
+    return {
+        "class": [str(row["class"]) for row in rows],
+        "stands_out": stands_out,
+        **{name: [significant(row[name], 4) for row in rows] for name in numbers},
+    }
 
 
 def _confusion(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> dict[str, Any]:

@@ -92,7 +92,13 @@ def _discarded(frames: Frames, places: Mapping[str, int]) -> dict[str, Any]:
 
 def _importance(frames: Frames) -> dict[str, Any]:
     found = importance(frames)
-    return {"rows": _rows(found.parameters), "explained": significant(found.explained), "n": found.n, "of": found.of, "remark": found.remark}
+    return {
+        "rows": _rows(found.parameters),
+        "explained": significant(found.explained),
+        "n": found.n,
+        "of": found.of,
+        "remark": found.remark,
+    }
 
 
 def _standing(frames: Frames, places: Mapping[str, int]) -> list[float | int | None]:
