@@ -69,6 +69,7 @@ def _content(final: Final, frames: Frames) -> dict[str, Any]:
         **{name: significant(metrics.get(name)) for name in _FIGURES},
     }
     found |= {
+        "test_readings": max(1, len((final.lineage.get("test_split") or {}).get("readings") or [])),
         "train_on": metrics.get("train_on", "train"),
         "runs": [{name: significant(run.get(name)) for name in _RUN} for run in runs],
         "stages": _stages(final, [str(run.get("trial")) for run in runs]),
@@ -99,8 +100,7 @@ def _search(final: Final, frames: Frames) -> dict[str, Any] | None:
     if row is None or pd.isna(row["score"]):
         return None
     score, examples = float(row["score"]), (final.metrics.get("check") or {}).get("examples")
-    counted = frames.about.metric == "val_accuracy" and examples
-    low, high = wilson(score, int(examples)) if counted else (None, None)
+    low, high = wilson(score, int(examples)) if frames.about.metric == "val_accuracy" and examples else (None, None)
     return {"score": significant(score), "low": significant(low), "high": significant(high), "epochs": int(row["rung_epochs"])}
 
 
@@ -222,20 +222,20 @@ def _lineage(final: Final, frames: Frames) -> list[dict[str, Any]]:
     if told:
         stages = told.get("stages") or []
         seeds = ", ".join(str(run.get("seed")) for run in final.metrics.get("runs") or [])
-        facts = (
+        kept = (
             ("epochs", final.metrics.get("epochs"), False), ("stages", len(stages) if len(stages) > 1 else None, False),
             ("seeds", seeds, False), ("recipe", told.get("config_hash"), True),
         )  # fmt: skip
-        box("final", final.id, *facts)
+        box("final", final.id, *kept)
     if test:
         readings = test.get("readings") or []
         name = "read once" if len(readings) <= 1 else f"read {len(readings)} times"
         earlier = len(test.get("earlier_readings") or [])
-        facts = (
+        looked = (
             ("at", str(test.get("read_at"))[:16].replace("T", " ") + " UTC", False), ("read before, for others", earlier or None, False),
             ("test images", data.get("test_fingerprint"), True),
         )  # fmt: skip
-        box("test split", name, *facts)
+        box("test split", name, *looked)
     if final.checksums:
         weights = next((name for name in final.checksums if name.endswith("model.safetensors")), None)
         box(

@@ -46,7 +46,18 @@ def test_colours_follow_the_system_and_the_switch(page: Page, pages: dict[str, P
 def test_paper_gets_every_picture_light_and_the_first_rows(page: Page) -> None:
     page.emulate_media(media="print", color_scheme="dark")
     expect(page.locator("html")).to_have_attribute("data-theme", "light")
-    for picture in ("progress", "funnel", "curves", "parallel", "importance", "pareto", "slices", "timeline", "finals"):
+    for picture in (
+        "progress",
+        "funnel",
+        "curves",
+        "parallel",
+        "importance",
+        "pareto",
+        "slices",
+        "timeline",
+        "final-versus",
+        "final-confusion",
+    ):
         expect(page.locator(f".{picture} svg").first).to_be_attached()
     assert len(ids(page)) == 40
     expect(page.get_by_role("searchbox")).to_be_hidden()
@@ -68,7 +79,7 @@ def test_data_links_save_the_rows_behind_each_picture(page: Page) -> None:
 def test_every_picture_has_a_name_and_every_control_a_label(page: Page) -> None:
     draw_all(page)
     pictures = page.locator(".stage svg")
-    assert pictures.count() == 9
+    assert pictures.count() == 13
     for picture in pictures.all():
         assert len(picture.get_attribute("aria-label") or "") > 30
     nameless = page.evaluate(

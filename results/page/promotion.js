@@ -27,7 +27,10 @@ export class Promotion {
   /** Take new data, or another final. */
   take() {
     const { data } = this.store, { final } = data;
-    if (!final) return;
+    if (!final) {  // the section is hidden
+      for (const chart of this.charts) chart.empty = true;
+      return;
+    }
     const focused = document.activeElement?.dataset?.final;
     fill(this.list, list(this.store));
     if (focused) this.list.querySelector(`[data-final="${CSS.escape(focused)}"]`)?.focus();
@@ -51,7 +54,7 @@ function list(store) {
   const interval = (value, low, high) => (value === null || value === undefined ? "" : [percent(value), low !== null && low !== undefined && h("span", { class: "spare" }, ` (${(low * 100).toFixed(1)}–${(high * 100).toFixed(1)})`)]);
   const name = (final) => (many && final.state !== "damaged" ? h("button", { type: "button", class: "open", "data-final": final.id, "aria-pressed": String(final === chosen), onclick: () => store.choose(final.id) }, final.id) : final.id);
   const from = (final) => (final.trial === null ? "" : h("button", { type: "button", class: "quiet", onclick: () => store.show(trials.values.trial[final.trial]) }, trials.values.trial[final.trial]));
-  const header = ["final", "trial", "epochs", "seeds", sweep.percent ? "search" : "", "validation", ["test, read once", h("span", { class: "spare" }, " (95 % interval)")], "parameters"];
+  const header = ["final", "trial", "epochs", "seeds", sweep.percent ? "search" : "", "validation", ["test", h("span", { class: "spare" }, " (95 % interval)")], "parameters"];
   const rows = () => [
     ["final", "state", "trial", "epochs", "parameters", "seed", "val_accuracy", "test_accuracy"],
     ...finals.flatMap((final) => (final.runs ?? []).map((run) => [final.id, final.state, final.trial === null ? null : trials.values.trial[final.trial], run.epochs, final.parameters, run.seed, run.val_accuracy, run.test_accuracy]))];

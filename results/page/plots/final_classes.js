@@ -55,4 +55,4 @@ export const classes = {
 /** Return the classes by their place, the hardest first; one without an image last. */
 const sorted = ({ accuracy }) => accuracy.map((_, i) => i).sort((a, b) => (accuracy[a] ?? 2) - (accuracy[b] ?? 2) || a - b);
 
-const shown = (final, options) => (final.classes ? (options?.all ? sorted(final.classes) : sorted(final.classes).slice(0, MOST)) : []);
+const shown = (final, options) => (final?.classes ? (options?.all ? sorted(final.classes) : sorted(final.classes).slice(0, MOST)) : []);

@@ -12,7 +12,7 @@ const STRONGEST = 55;  // per cent of the colour: figures are read on it, light 
 export const confusion = {
   id: "final-confusion",
   height: (width, { final }) => {
-    if (!final.confusion) return 0;
+    if (!final?.confusion) return 0;
     if (!final.confusion.matrix) return Math.min(LIST, final.confusion.pairs.length) * LINE + 8;
     const { top, cell, n } = plan(width, final);
     return top + n * cell + 8;

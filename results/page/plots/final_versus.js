@@ -8,7 +8,7 @@ const ROW = 46, TOP = 8;
 
 export const versus = {
   id: "final-versus",
-  height: (width, { final, sweep }) => lines(final, sweep).length * ROW + TOP + 44,
+  height: (width, { final, sweep }) => (final ? lines(final, sweep).length * ROW + TOP + 44 : 0),
 
   message({ final, sweep, trials }) {
     const told = lines(final, sweep), id = final.trial === null ? final.id : trials.values.trial[final.trial];
@@ -17,7 +17,7 @@ export const versus = {
     const test = final.test_accuracy !== null && final.test_accuracy !== undefined;
     return {
       title: test ? `${id}, trained in full: ${percent(final.test_accuracy)} of the test images right` : `${id}, trained in full`,
-      subtitle: `Bars: 95 % intervals${final.runs.length > 1 ? "; small dots: every seed" : ""}. ${final.train_on === "all" ? "It has learned from the validation images, which therefore say nothing of it. " : ""}${test ? "The test split was read once, after every choice was made, and chose nothing." : ""}`,
+      subtitle: `Bars: 95 % intervals${final.runs.length > 1 ? "; small dots: every seed" : ""}. ${final.train_on === "all" ? "It has learned from the validation images, which therefore say nothing of it. " : ""}${test ? `The test split was ${readings(final)}${final.test_readings > 1 ? ", first" : ","} after every choice was made, and chose nothing.` : ""}`,
     };
   },
 
@@ -48,6 +48,8 @@ export const versus = {
   },
 };
 
+const readings = (final) => (final.test_readings > 1 ? `read ${final.test_readings} times` : "read once");
+
 /** Return what is known, in the order in which it was found out: name, more, value, low, high, dots (seeds), single, test. */
 function lines(final, sweep) {
   const found = [], known = (value) => value !== null && value !== undefined;
@@ -56,6 +58,6 @@ function lines(final, sweep) {
   if (sweep.percent && final.confirmed) add("confirmed", `mean of ${plural(final.confirmed.seeds, "fresh seed")}`, final.confirmed.score, final.confirmed.low, final.confirmed.high);
   const dots = (name) => (final.runs?.length > 1 ? final.runs.map((run) => run[name]).filter(known) : []);
   add("final, validation", `${plural(final.epochs ?? 0, "epoch")}, the kept run`, final.val_accuracy, final.val_accuracy_low, final.val_accuracy_high, { dots: dots("val_accuracy") });
-  add("final, test", "read once", final.test_accuracy, final.test_accuracy_low, final.test_accuracy_high, { test: true, dots: dots("test_accuracy") });
+  add("final, test", readings(final), final.test_accuracy, final.test_accuracy_low, final.test_accuracy_high, { test: true, dots: dots("test_accuracy") });
   return found;
 }
