@@ -8,7 +8,7 @@ import typing
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from results import curves, derived, journal, leaderboard, lock, steps
+from results import curves, derived, finals, journal, leaderboard, lock, steps
 from results.columns import COLUMNS, CURVE_COLUMNS, Column
 from results.events import JOURNAL_VERSION, KINDS
 from results.storage import REQUESTS
@@ -48,6 +48,8 @@ _FILES = {
     "data.json": "fingerprint of the training images that the sweep began with",
     "finals/<final>/": "promoted models; each final is a sweep of its own, stored the same way",
     "finals/<final>/stages/01/": "an earlier stage of a final, stored the same way",
+    "finals/<final>/metrics.json": "every figure of a finished model",
+    "finals/<final>/mistakes.json": "validation images that it takes for something else",
     "finals/<final>/test.json": "when the test split was opened, for which weights, and what it said",
     "confirmations/<id>/": "leaders over fresh seeds; a sweep of its own, stored the same way",
     f"{lock.LOCK} {lock.HOLDER}": "who runs the sweep now",
@@ -77,7 +79,7 @@ def _page() -> Iterable[str]:
     yield "```text"
     yield "<storage>/<sweep>/"
     for name, meaning in _FILES.items():
-        yield f"    {name:<26}{meaning}"
+        yield f"    {name:<31}{meaning}"
     yield "```\n"
     yield "Files are replaced as a whole, never written in place: read them at any time, also while the sweep runs. Accuracies are"
     yield "fractions in 0..1, times are UTC, a value that does not exist is null.\n"
@@ -98,6 +100,12 @@ def _page() -> Iterable[str]:
     yield "## Footer of these files\n"
     yield "Key-value metadata of the Parquet footer; each column carries its `unit` and `meaning` besides.\n"
     yield _table(["key", "meaning"], [(f"`{key}`", meaning) for key, meaning in derived.METADATA.items()])
+    yield f"## finals/<final>/{finals.METRICS}\n"
+    yield "What a finished model reached; JSON, one object. Written last: a final that has it is whole.\n"
+    yield _table(["field", "meaning"], [(f"`{name}`", meaning) for name, meaning in finals.METRICS_FIELDS.items()])
+    yield f"## finals/<final>/{finals.MISTAKES}\n"
+    yield "Images that the finished model takes for something else; JSON, one object, version 1.\n"
+    yield _table(["field", "meaning"], [(f"`{name}`", meaning) for name, meaning in finals.MISTAKES_FIELDS.items()])
     yield f"## {journal.FOLDER}/\n"
     yield f"Version {JOURNAL_VERSION}. Numbered segments of JSON lines, UTF-8; every start of a driver begins a new one. A last line"
     yield "without its newline was torn by a killed driver and does not count. `n` numbers the whole lines of the journal from 1 on"

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from typing import Any
 
-from results import leaderboard, watch_text
+from results import finals, leaderboard, watch_text
 from results.errors import ResultsError
 from results.storage import Storage
 from results.watch import View, Watch
@@ -138,8 +138,10 @@ def state(view: View, recent: list[tuple[str, str]], *, version: str) -> dict[st
 
 
 def table_version(storage: Storage) -> str:
-    """Return what changes when the leaderboard's file is written anew."""
+    """Return what changes when the leaderboard's file is written anew, or that of a final."""
     try:
-        return f"{storage.path(leaderboard.NAME).stat().st_mtime_ns:x}"
+        board = f"{storage.path(leaderboard.NAME).stat().st_mtime_ns:x}"
     except FileNotFoundError:
-        return "0"
+        board = "0"
+    told = finals.stamp(storage)
+    return f"{board}.{told}" if told else board

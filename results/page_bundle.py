@@ -16,6 +16,7 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 ENTRY = "app.js"
+LIST = "sweeps.js"  # of the page that lists the sweeps
 
 _IMPORT = re.compile(r'^import (?P<names>\{[^}]*\}) from "(?P<source>\./[\w./]+|\.\./[\w./]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|class) (\w+))", re.MULTILINE)
@@ -29,7 +30,7 @@ def page(data: Mapping[str, Any]) -> str:
     """
     code = script()
     policy = (
-        f"default-src 'none'; script-src '{_digest(code)}'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src '{digest(code)}'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
     )
     parts = {
         "policy": html.escape(policy),
@@ -38,8 +39,12 @@ def page(data: Mapping[str, Any]) -> str:
         "data": as_json(data),
         "script": code,
     }
-    # One pass: what a part holds is never looked at for placeholders again.
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _file("template.html"))
+    return _filled("template.html", parts)
+
+
+def list_page() -> str:
+    """Return the page that lists the sweeps of a service; it asks the service for them."""
+    return _filled("sweeps.html", {"style": _file("style.css"), "script": script(LIST)})
 
 
 def as_json(data: Mapping[str, Any]) -> str:
@@ -48,15 +53,25 @@ def as_json(data: Mapping[str, Any]) -> str:
 
 
 @cache
-def script() -> str:
-    """Return all modules as one script.
+def script(entry: str = ENTRY) -> str:
+    """Return a module and all that it imports as one script.
 
     Raises:
         ValueError: A module imports itself in a circle, or in a way that is not understood here.
     """
     ordered: dict[str, str] = {}
-    _collect(ENTRY, ordered, ())
+    _collect(entry, ordered, ())
     return "\n".join(["'use strict';", *ordered.values()]).replace("</", "<\\/")
+
+
+def digest(code: str) -> str:
+    """Return how a policy names a script that stands in a page."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+
+
+def _filled(template: str, parts: Mapping[str, str]) -> str:
+    """Return a template with its parts, in one pass: what a part holds is never looked at for placeholders again."""
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _file(template))
 
 
 def _collect(name: str, ordered: dict[str, str], above: tuple[str, ...]) -> None:
@@ -95,7 +110,3 @@ def _variable(name: str) -> str:
 def _file(name: str) -> str:
     place: Traversable = resources.files("results") / "page"
     return (place / name).read_text(encoding="utf-8")
-
-
-def _digest(code: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()

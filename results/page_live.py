@@ -1,13 +1,11 @@
 """The report page as the web service gives it: the same page, with a script that asks for its data again when they have changed."""
 
-import base64
-import hashlib
 import html
 import json
 import re
 from importlib import resources
 
-from results import live, report
+from results import live, page_bundle, report
 from results.storage import Storage
 
 _SCRIPT = re.compile(r"<script(?: [^>]*)?>(.*?)</script>", re.DOTALL)
@@ -31,7 +29,7 @@ def render(storage: Storage, *, now: float, events: str, data: str) -> str:
     attributes = {"events": events, "data": data, "version": version}
     told = " ".join(f'data-{name}="{html.escape(value)}"' for name, value in attributes.items())
     # The page allows its own script alone and asks nobody. Here it may run this one, too, and ask this service.
-    allowed = page.replace("script-src", f"connect-src 'self'; script-src '{digest(code)}'", 1)
+    allowed = page.replace("script-src", f"connect-src 'self'; script-src '{page_bundle.digest(code)}'", 1)
     before, end, after = allowed.rpartition("</body>")
     return f"{before}<script {told}>{code}</script>\n{end}{after}"
 
@@ -44,10 +42,6 @@ def data(storage: Storage, *, now: float) -> str:
 
 def policy(page: str) -> str:
     """Return the content security policy of a page that brings its scripts along and asks this service alone."""
-    scripts = " ".join(f"'{digest(code)}'" for code in _SCRIPT.findall(page))
-    return f"default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'"
-
-
-def digest(code: str) -> str:
-    """Return how a policy names a script that stands in a page."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+    scripts = " ".join(f"'{page_bundle.digest(code)}'" for code in _SCRIPT.findall(page))
+    drawn = "style-src 'unsafe-inline'; img-src data:"
+    return f"default-src 'none'; script-src {scripts}; {drawn}; connect-src 'self'; base-uri 'none'; form-action 'none'"

@@ -8,7 +8,19 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from results import curves, journal, leaderboard, leaderboard_text, lock, overview, page_bundle, report_pictures, report_trials, steps
+from results import (
+    curves,
+    journal,
+    leaderboard,
+    leaderboard_text,
+    lock,
+    overview,
+    page_bundle,
+    report_finals,
+    report_pictures,
+    report_trials,
+    steps,
+)
 from results.analysis.frames import Frames
 from results.events import DriverStopped
 from results.history import STATUSES, History
@@ -78,20 +90,20 @@ def page_data(storage: Storage, *, now: float) -> dict[str, Any]:
         board, told = leaderboard.derive(history), curves.derive(history)
     frames = Frames.of(board, told)
     trials = [str(trial) for trial in frames.board["trial"]]
-    places = {trial: place for place, trial in enumerate(trials)}
     parameters = report_trials.parameters(frames)
+    finals = report_finals.told(storage, frames)
     told_details = {"common": {}, "trials": [{} for _ in trials]} if history is None else report_trials.details(history, trials)
     return {
         "version": FORMAT_VERSION,
         "made_at": int(now),
-        "sections": [asdict(section) for section in SECTIONS],
+        "sections": [asdict(section) | {"shown": section.id != "finals" or bool(finals)} for section in SECTIONS],
         "sweep": _sweep(storage, frames, now) | {"next": leaderboard_text.next_command(board, frames.about.sweep)},
         "parameters": parameters,
         "trials": report_trials.table(frames, parameters),
         "curves": report_trials.curves(frames),
         "details": told_details,
         "pictures": report_pictures.pictures(frames, _steps(storage)),
-        "finals": report_pictures.finals(storage, places),
+        "finals": finals,
         "provenance": _provenance(storage, history),
     }
 

@@ -3,15 +3,12 @@
 Trials are named by their place in the table, 0-based: the page has the table anyway, and ids would be most of its bytes.
 """
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from results import curves as curve_files
 from results.analysis import noise
 from results.analysis.best_so_far import best_so_far
 from results.analysis.discarded import discarded
@@ -25,9 +22,7 @@ from results.analysis.landscape import landscape
 from results.analysis.pareto import undominated
 from results.analysis.savings import savings
 from results.analysis.timeline import busy, timeline
-from results.errors import ResultsError
 from results.report_trials import significant
-from results.storage import Storage
 
 # What a score is weighed against.
 COSTS = ("parameters", "flops_per_image", "device_s", "peak_memory_bytes")
@@ -59,42 +54,6 @@ def pictures(frames: Frames, steps: pd.DataFrame | None = None) -> dict[str, Any
             for status, cause, _, trials in failures(frames).itertuples(index=False)
         ],
         "landscape": _landscape(frames, steps, places),
-    }
-
-
-def finals(storage: Storage, places: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Return the finished models of a sweep, best on validation first; one whose files are damaged says so in `remark`."""
-    folders = sorted(storage.root.glob("finals/*")) if storage.root.is_dir() else []
-    found = [_final(folder, places) for folder in folders if (folder / "metrics.json").is_file()]
-    return sorted(found, key=lambda final: (-(final.get("val_accuracy") or 0.0), final["id"]))
-
-
-def _final(folder: Path, places: Mapping[str, int]) -> dict[str, Any]:
-    content: dict[str, Any] = {"id": folder.name, "trial": places.get(folder.name.partition("-")[0])}
-    try:
-        metrics = json.loads((folder / "metrics.json").read_bytes())
-        kept = (
-            "epochs",
-            "parameters",
-            "val_accuracy",
-            "val_loss",
-            "test_accuracy",
-            "test_accuracy_low",
-            "test_accuracy_high",
-            "test_examples",
-        )
-        content |= {name: significant(metrics[name]) for name in kept}
-        content["runs"] = [
-            {name: significant(run[name]) for name in ("seed", "epochs", "val_accuracy", "test_accuracy")} for run in metrics["runs"]
-        ]
-        told = curve_files.read(Storage(folder))
-    except (ValueError, KeyError, TypeError, OSError, ResultsError) as error:
-        return content | {"remark": f"{folder.name}: its files are damaged or missing ({error})"}
-    return content | {
-        "curves": [
-            {"trial": str(trial), "val_accuracy": [significant(value, 4) for value in rows["val_accuracy"]]}
-            for trial, rows in told.groupby("trial", sort=True)
-        ]
     }
 
 
@@ -133,7 +92,13 @@ def _discarded(frames: Frames, places: Mapping[str, int]) -> dict[str, Any]:
 
 def _importance(frames: Frames) -> dict[str, Any]:
     found = importance(frames)
-    return {"rows": _rows(found.parameters), "explained": significant(found.explained), "n": found.n, "remark": found.remark}
+    return {
+        "rows": _rows(found.parameters),
+        "explained": significant(found.explained),
+        "n": found.n,
+        "of": found.of,
+        "remark": found.remark,
+    }
 
 
 def _standing(frames: Frames, places: Mapping[str, int]) -> list[float | int | None]:

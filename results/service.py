@@ -20,7 +20,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from importlib import resources
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,7 +30,7 @@ from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse, StreamingResponse
 from starlette.middleware.gzip import GZipMiddleware
 
-from results import curves, excerpt, leaderboard, live, lock, overview, page_live, places, tables, trial_text, winners
+from results import curves, excerpt, leaderboard, live, lock, overview, page_bundle, page_live, places, tables, trial_text, winners
 from results.access import Access
 from results.errors import NotASweep, ResultsError
 from results.live import Feeds, Full
@@ -130,7 +129,7 @@ def app(runs: Path, *, feeds: Feeds | None = None) -> FastAPI:
 
     @service.get("/", include_in_schema=False)
     def list_page() -> HTMLResponse:
-        page = (resources.files("results") / "page" / "sweeps.html").read_text(encoding="utf-8")
+        page = page_bundle.list_page()
         return HTMLResponse(page, headers={"content-security-policy": page_live.policy(page)})
 
     @service.get("/sweeps/{sweep}", include_in_schema=False)
@@ -221,8 +220,7 @@ def _listing_stamp(runs: Path) -> str:
     parts = []
     for name in stored_sweeps(runs):
         storage = Storage(runs / name)
-        finals = sorted(storage.path("finals").glob("*/metrics.json"))
-        parts += [name, live.table_version(storage), _driver_stamp(storage), *(f"{path.stat().st_mtime_ns:x}" for path in finals)]
+        parts += [name, live.table_version(storage), _driver_stamp(storage)]
     return " ".join(parts)
 
 

@@ -71,7 +71,7 @@ def opened(page: Page, file: Path, address: str = "") -> None:
 
 def draw_all(page: Page) -> None:
     """Scroll past every picture, so that all are drawn, and back."""
-    for section in page.query_selector_all("main > section"):
+    for section in page.query_selector_all("main > section:not([hidden])"):
         section.scroll_into_view_if_needed()
         page.wait_for_timeout(50)
     page.evaluate("scrollTo(0, 0)")

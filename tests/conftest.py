@@ -35,6 +35,14 @@ def cifar10_jpeg() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return name -> a report to open in a browser."""
+    from tests.report_pages import written
+
+    return written(tmp_path_factory.mktemp("pages"))
+
+
 @pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
     """Headless Chromium, one for all tests of a file."""

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from results import curves, leaderboard
-from results.events import DriverStarted, DriverStopped, Ended, Event, Launched, Reported, SweepStarted, stamp
+from results.events import Confirmed, DriverStarted, DriverStopped, Ended, Event, Launched, Reported, SweepStarted, stamp
 from results.history import History
 from results.journal import Journal
 from results.storage import Storage
 from search_spaces.sweep import Sweep
+from tests import demo_finals
 from tests.sweeps import Recorder
 from trainable.config.cost import ArchitectureCost
 from trainable.config.train import TrainConfig
@@ -171,39 +172,33 @@ def _filled(event: Reported, worker: str) -> Reported:
 
 
 def store(root: Path, sweep: Sweep, facts: Sequence[Event], *, finals: bool = True) -> Storage:
-    """Write the sweep as a driver leaves it, with three finals of its best trials if asked for."""
+    """Write the sweep as a driver leaves it, with finals of its best trials if asked for."""
     storage = Storage(root)
+    history = History.of(facts)
+    if finals and (leader := next(iter(leaderboard.derive(history)["trial"].to_pylist()), None)) is not None:
+        history.apply(seen_again := _confirmed(leader, history.trials[leader].curve[54].score or 0.0, facts[-1].at))
+        facts = [*facts, seen_again]
     writer = Journal(storage)
     writer.append(facts, sync=False)
     writer.close()
-    history = History.of(facts)
     leaderboard.write(storage, history)
     curves.write(storage, history)
     storage.write_atomic("sweep.json", json.dumps({"sweep": sweep.model_dump(mode="json"), "hash": sweep.hash()}).encode())
     if finals:
         board = leaderboard.read(storage)
-        for row, (trial, score, parameters) in enumerate(board[["trial", "score", "parameters"]].head(3).itertuples(index=False)):
-            _final(storage, str(trial), float(score) + 0.012 - 0.003 * row, int(parameters), facts)
+        best = board[["trial", "score", "parameters"]].head(4).itertuples(index=False)
+        first = [(str(trial), float(score), int(parameters)) for trial, score, parameters in best]
+        demo_finals.all_of(storage, first[:3])
+        demo_finals.at_work(storage, *first[3][:2])
     return storage
 
 
-def _final(storage: Storage, trial: str, accuracy: float, parameters: int, facts: Sequence[Event]) -> None:
-    rng, name = random.Random(trial), f"{trial}-200ep-1a2b3c"
-    runs = [
-        {"trial": f"t{seed + 1:05d}", "seed": seed, "epochs": 200, "val_accuracy": accuracy + rng.gauss(0, 0.0015),
-         "test_accuracy": accuracy - 0.004 + rng.gauss(0, 0.0015)}
-        for seed in range(3)
-    ]  # fmt: skip
-    runs.sort(key=lambda run: -float(run["val_accuracy"]))
-    test = float(runs[0]["test_accuracy"])
-    metrics = {
-        "version": 1, "final": name, "epochs": 200, "parameters": parameters, "chosen_by": "val_accuracy", "seed": runs[0]["seed"],
-        "val_accuracy": runs[0]["val_accuracy"], "val_loss": 0.2, "test_accuracy": test, "test_accuracy_low": test - 0.0045,
-        "test_accuracy_high": test + 0.0043, "test_loss": 0.21, "test_examples": 10_000, "runs": runs,
-    }  # fmt: skip
-    place = Storage(storage.path(f"finals/{name}"))
-    place.write_atomic("metrics.json", json.dumps(metrics).encode())
-    curves.write(place, History.of([facts[0]]))
+def _confirmed(trial: str, score: float, at: str) -> Confirmed:
+    """Return that the leader's fresh seeds are a little worse: the best of many is partly luck."""
+    mean = score - 0.006
+    told = {"mean": mean, "low": mean - 0.0041, "high": mean + 0.0041, "sd": 0.0016, "n": 3, "failed": 0, "p_best": 0.97, "margin": 3.1}
+    rung = {"rung_mean": mean, "val_accuracy": mean}
+    return Confirmed(at=at, request="confirm-1", author="ann", confirmation="3x54ep-0a1b2c", trials={trial: {**told, **rung}})
 
 
 def main() -> None:

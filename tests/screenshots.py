@@ -3,7 +3,7 @@
     python -m tests.screenshots [FOLDER] [--sweep STORED ...]
 
 Writes <page>-<width>-<theme>.png. The pages are those of a made-up sweep that is the same every time, of sweeps that are empty, interrupted
-or wholly failed, of trials alike but for the learning rate, and of the stored sweeps that are named.
+or wholly failed, of trials alike but for the learning rate, and of the stored sweeps that are named; and the list of the made-up ones.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from results.events import Event
 from results.storage import Storage
 from tests import demo_sweep, recorded
 from tests.browsers import draw_all, launched, opened
+from tests.served import TOKEN, serving
 
 WIDTHS = {390: 844, 1280: 900}
 THEMES = ("light", "dark")
@@ -85,6 +86,20 @@ def pictures(browser: Browser, name: str, page_file: Path, folder: Path) -> Iter
             context.close()
 
 
+def list_pictures(browser: Browser, runs: Path, folder: Path) -> Iterator[Path]:
+    """Draw the list of sweeps as the service gives it."""
+    with serving(runs) as (client, _):
+        for width, height in WIDTHS.items():
+            for theme in THEMES:
+                context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme)  # type: ignore[arg-type]  # a tuple's str
+                page = context.new_page()
+                page.goto(f"{str(client.base_url).rstrip('/')}/?token={TOKEN}")
+                page.wait_for_selector("tbody tr")
+                page.screenshot(path=(target := folder / f"sweeps-{width}-{theme}.png"), full_page=True)
+                yield target
+                context.close()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?", default=Path("build/screenshots"))
@@ -98,6 +113,8 @@ def main() -> None:
             file.write_text(report.render(storage, now=time.time()))
             for picture in pictures(browser, name, file, arguments.folder):
                 print(picture)
+        for picture in list_pictures(browser, Path(root), arguments.folder):
+            print(picture)
 
 
 if __name__ == "__main__":

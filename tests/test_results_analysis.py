@@ -175,6 +175,19 @@ def test_parameter_that_decides_is_the_most_important() -> None:
     assert found.parameters.equals(importance(sweep(60, by_lr)).parameters)
 
 
+def test_importance_of_a_long_sweep_rests_on_a_sample_that_is_always_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = sweep(160, by_lr)
+    whole = importance(frames)
+    monkeypatch.setattr("results.analysis.importance.MOST_TRIALS", 40)
+    drawn = importance(frames)
+    assert (drawn.n, drawn.of, whole.n, whole.of) == (40, 160, 160, 160)
+    assert drawn.parameters["parameter"].iloc[0] == "lr"
+    wider, narrow = (found.parameters.set_index("parameter").loc["lr"] for found in (drawn, whole))
+    assert wider["high"] - wider["low"] > 1.4 * (narrow["high"] - narrow["low"]), "fewer trials, less certainty"
+    assert wider["low"] <= narrow["importance"] <= wider["high"]
+    assert drawn.parameters.equals(importance(frames).parameters)
+
+
 def test_importance_is_silent_without_structure_or_trials() -> None:
     for seed in range(2):
         found = importance(sweep(40, at_random, seed=seed))

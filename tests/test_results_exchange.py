@@ -105,7 +105,7 @@ def test_table_from_elsewhere_cannot_lead_out_of_the_folder(tmp_path: Path, name
 
 
 def test_tensorboard_reads_curves_parameters_and_endings(storage: Storage, tmp_path: Path) -> None:
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    from tensorboard.backend.event_processing import event_accumulator as accumulator
     from tensorboard.plugins.hparams import metadata
 
     export(storage, Form.tensorboard, tmp_path)
@@ -134,7 +134,6 @@ def test_tensorboard_reads_curves_parameters_and_endings(storage: Storage, tmp_p
 @pytest.mark.slow
 def test_mlflow_reads_runs_that_keep_their_ids(storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a process of its own: importing mlflow takes seconds, warns, and stays."""
-    pytest.importorskip("mlflow")
     store = tmp_path / "store with blanks"
     export(storage, Form.mlflow, store)
     other = recorded.store(tmp_path / "runs" / "other", [recorded.started(sweep="other", sweep_hash="fedcba9876543210"), *EVENTS[1:]])

@@ -1,5 +1,6 @@
 """A sweep's folder on an object store: readers see what the driver uploaded, on any machine, and download only what has changed."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,13 +12,16 @@ import object_stores
 import pytest
 import recorded
 from object_stores import machine
+from typer.testing import CliRunner
 
-from results import curves, journal, leaderboard, lock, mirror, places, winners
+from results import curves, journal, leaderboard, lock, mirror, places, report, winners
 from results.errors import Locked, NotASweep
 from results.history import History
 from results.journal import Journal
 from results.lock import SweepLock, holder
 from results.storage import Storage, find_sweep, stored_sweeps
+from tests import demo_finals
+from tuner.cli import main
 
 ROOT = Path(__file__).parents[1]
 
@@ -82,6 +86,27 @@ def test_another_machine_reads_the_journal_and_the_tables_of_a_sweep(runs: str, 
         assert stored_sweeps(places.local(runs)) == ["digits"]
         assert [winner.sweep for winner in winners.winners(places.local(runs))] == ["digits"]
         assert find_sweep(f"{runs}/digits", Path("runs")).root == seen.root
+
+
+def test_report_on_an_object_store_is_that_of_a_folder_with_its_finals(runs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mirror, "FRESH_S", 60.0)  # one listing for the whole page
+    address = f"{runs}/digits"
+    storage = store(address)
+    demo_finals.store(storage, "t00007", 0.92, 77_850)
+    with machine(tmp_path / "elsewhere"):
+        object_stores.forget()
+        answer = CliRunner().invoke(main.app, ["report", address])
+        assert answer.exit_code == 0, answer.output
+        assert answer.output.startswith(f"{address}/report.html: ")
+    page = object_stores.client().get_object(Bucket="sweeps", Key=f"{address.removeprefix('s3://sweeps/')}/report.html")["Body"].read()
+    local = recorded.store(tmp_path / "digits", recorded.sweep())
+    demo_finals.store(local, "t00007", 0.92, 77_850)
+    told, expected = (
+        json.loads(html.partition('id="data">')[2].partition("</script>")[0]) for html in (page.decode(), report.render(local, now=1.0))
+    )
+    for part in ("trials", "curves", "finals", "pictures", "details"):
+        assert told[part] == expected[part], part
+    assert [final["state"] for final in told["finals"]] == ["finished"]
 
 
 def test_only_what_has_changed_is_downloaded(runs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pandas as pd
+import polars
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,9 +19,6 @@ import recorded
 from driven import driving
 
 from results.history import History
-
-duckdb = pytest.importorskip("duckdb")
-polars = pytest.importorskip("polars")
 
 # Program -> rows and ranked trials of the leaderboard, rows and highest epoch of the curves.
 Reader = Callable[[Path], tuple[int, int, int, int]]

@@ -122,7 +122,8 @@ def test_checksums_hold_by_the_tool_everybody_has(final: Storage) -> None:
     assert done.returncode == 0, done.stdout
     names = {line.rpartition("  ")[2] for line in final.read("checksums.sha256").decode().splitlines()}
     assert names == {
-        "README.md", "lineage.json", "metrics.json", "model.onnx", "model.pt2", "model.py", "model.safetensors", "preprocessing.json",
+        "README.md", "lineage.json", "metrics.json", "mistakes.json", "model.onnx", "model.pt2", "model.py", "model.safetensors",
+        "preprocessing.json",
     }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from tuner.errors import SweepFailed
 CHECKSUMS = "checksums.sha256"
 
 # Of a run's export, where it is there: a final of an older release, or a network that cannot be traced, goes without.
-EXTRAS = ("preprocessing.json", "model.pt2", "model.onnx")
+EXTRAS = ("preprocessing.json", "mistakes.json", "model.pt2", "model.onnx")
 DELIVERED = ("README.md", "lineage.json", "metrics.json", "model.py", "model.safetensors", *EXTRAS)
 # Whole folders of them: a user's own network; the members of an ensemble.
 FOLDERS = ("code", "members")

@@ -4,7 +4,6 @@ import { Chart, Tip } from "./chart.js";
 import { fill, h } from "./dom.js";
 import { Panel } from "./panel.js";
 import { curves } from "./plots/curves.js";
-import { finals } from "./plots/finals.js";
 import { funnel } from "./plots/funnel.js";
 import { importance } from "./plots/importance.js";
 import { landscape } from "./plots/landscape.js";
@@ -13,11 +12,13 @@ import { pareto } from "./plots/pareto.js";
 import { progress } from "./plots/progress.js";
 import { slices } from "./plots/slices.js";
 import { timeline } from "./plots/timeline.js";
+import { Promotion } from "./promotion.js";
 import { failures, findings, header, provenance } from "./prose.js";
 import { readAddress, Store, writeAddress } from "./store.js";
 import { Table } from "./table.js";
+import { applyTheme, onPaper, themeButton } from "./theme.js";
 
-const PLOTS = Object.fromEntries([curves, finals, funnel, importance, landscape, parallel, pareto, progress, slices, timeline].map((plot) => [plot.id, plot]));
+const PLOTS = Object.fromEntries([curves, funnel, importance, landscape, parallel, pareto, progress, slices, timeline].map((plot) => [plot.id, plot]));
 const find = (id) => document.getElementById(id);
 
 const store = new Store(), tip = new Tip(find("tip"));
@@ -29,6 +30,8 @@ const prose = {
 };
 const drawn = [];  // of each section: what takes new data
 const charts = [];
+applyTheme();
+const switcher = themeButton(repaint);
 let restoring = false;
 parallel.table = table;
 
@@ -36,15 +39,24 @@ parallel.table = table;
 export function show(data) {
   store.take(data);
   document.title = `${data.sweep.name} · shortlist`;
-  header(find("head"), data, [contentsMenu(data), themeButton()]);
+  header(find("head"), data, [contentsMenu(data), switcher]);
   if (!drawn.length) build(data);
+  contents(data);
   for (const take of drawn) take();
   panel.refresh();
 }
 
+/** Show the sections that have something to tell: the first final comes while the page is open. */
+function contents(data) {
+  const shown = data.sections.filter((section) => section.shown).map((section) => section.id).join();
+  if (find("contents").dataset.shown === shown) return;
+  find("contents").dataset.shown = shown;
+  for (const section of data.sections) find(section.id).hidden = !section.shown;
+  fill(find("contents"), links(data));
+}
+
 function build(data) {
   fill(find("main"), data.sections.map((section) => h("section", { id: section.id, class: section.wide ? "wide" : "half", "aria-labelledby": `${section.id}-name` }, h("h2", { id: `${section.id}-name` }, section.name), part(section))));
-  fill(find("contents"), links(data));
   drawn.push(() => table.take());  // first: its rows drive every picture
   const seen = new IntersectionObserver((entries) => {
     for (const entry of entries) for (const link of document.querySelectorAll(`nav a[href="#${entry.target.id}"]`)) link.classList.toggle("here", entry.isIntersecting);
@@ -59,6 +71,12 @@ function part({ id }) {
     drawn.push(() => prose[id](element));
     return element;
   }
+  if (id === "finals") {
+    const promotion = new Promotion(store, tip);
+    drawn.push(() => promotion.take());
+    charts.push(...promotion.charts);
+    return promotion.root;
+  }
   const chart = new Chart(PLOTS[id], store, tip);
   drawn.push(() => chart.take());
   charts.push(chart);
@@ -66,7 +84,7 @@ function part({ id }) {
 }
 
 function links(data) {
-  return h("ul", {}, data.sections.map((section) => h("li", {}, h("a", { href: `#${section.id}`, onclick: (event) => { event.preventDefault(); jump(section.id); } }, section.name))));
+  return h("ul", {}, data.sections.filter((section) => section.shown).map((section) => h("li", {}, h("a", { href: `#${section.id}`, onclick: (event) => { event.preventDefault(); jump(section.id); } }, section.name))));
 }
 
 function contentsMenu(data) {
@@ -85,36 +103,18 @@ function jump(id) {
   section.focus({ preventScroll: true });
 }
 
-// Light and dark: the system's choice until the reader makes another.
-
-const dark = matchMedia("(prefers-color-scheme: dark)"), paper = matchMedia("print");
-let chosen = remembered();
-
-function themeButton() {
-  const other = () => (document.documentElement.dataset.theme === "dark" ? "light" : "dark");
-  const button = h("button", { type: "button", class: "theme", onclick: () => { chosen = other(); try { localStorage.setItem("shortlist-theme", chosen); } catch { /* files may not keep anything */ } applyTheme(); button.textContent = other(); button.setAttribute("aria-label", `switch to ${other()} colours`); } }, other());
-  button.setAttribute("aria-label", `switch to ${other()} colours`);
-  return button;
+/** Draw anew what computes its colours. */
+function repaint() {
+  table.paint();
+  table.tools();
+  store.say("theme");
 }
-
-function remembered() {
-  try { return localStorage.getItem("shortlist-theme"); } catch { return null; }
-}
-
-function applyTheme() {
-  const name = paper.matches ? "light" : chosen ?? (dark.matches ? "dark" : "light");
-  if (document.documentElement.dataset.theme === name) return;
-  document.documentElement.dataset.theme = name;
-  if (store.data) { table.paint(); table.tools(); store.say("theme"); }
-}
-
-dark.addEventListener("change", () => { applyTheme(); if (store.data) header(find("head"), store.data, [contentsMenu(store.data), themeButton()]); });
 
 // The reader's choices are in the address, so that what is seen can be sent.
 
 function remember() {
   if (restoring) return;
-  writeAddress({ picked: store.selected.join(","), open: store.open, filter: table.filter, sort: table.sort, columns: table.columns?.join(",") });
+  writeAddress({ picked: store.selected.join(","), open: store.open, final: store.chosen, filter: table.filter, sort: table.sort, columns: table.columns?.join(",") });
 }
 
 function restore() {
@@ -129,22 +129,21 @@ function restore() {
   table.chooseColumns();
   store.pick(list("picked").filter((id) => store.places.has(id)));
   store.show(store.places.has(address.get("open")) ? address.get("open") : null);
+  store.choose(address.get("final"));
   restoring = false;
+  if ([...address.keys()].join() === "final") jump("finals");  // a link from the list of sweeps
 }
 
-for (const event of ["selection", "open"]) store.addEventListener(event, remember);
+for (const event of ["selection", "open", "final"]) store.addEventListener(event, remember);
 addEventListener("hashchange", restore);
 
 // On paper everything is drawn, light.
 
-const toPaper = () => { applyTheme(); for (const chart of charts) { chart.near = true; chart.draw(); } };
-paper.addEventListener("change", toPaper);
-addEventListener("beforeprint", toPaper);
+onPaper(() => { if (applyTheme()) repaint(); for (const chart of charts) { chart.near = true; chart.draw(); } });
 
 // A live page brings new data this way.
 document.addEventListener("shortlist:data", (event) => show(event.detail));
 
-applyTheme();
 show(JSON.parse(find("data").textContent));
 restore();
 performance.mark("shown");

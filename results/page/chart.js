@@ -14,7 +14,7 @@ const NEAR = "600px";  // below the view: drawn before it is seen
  */
 export class Chart {
   constructor(plot, store, tip) {
-    Object.assign(this, { plot, store, tip, options: {}, near: false, stale: true, width: 0 });
+    Object.assign(this, { plot, store, tip, options: {}, empty: true, near: false, stale: true, width: 0 });
     this.title = h("h3");
     this.subtitle = h("p", { class: "subtitle" });
     this.controls = h("div", { class: "controls" });

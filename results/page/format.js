@@ -6,7 +6,8 @@ export const plural = (n, one, many = `${one}s`) => `${count(n)} ${n === 1 ? one
 
 export const count = (value) => value.toLocaleString("en-US");
 
-export const percent = (value, digits = 1) => `${(value * 100).toFixed(digits)} %`;
+/** Return a share in per cent; a number keeps its unit beside it at the end of a line. */
+export const percent = (value, digits = 1) => `${(value * 100).toFixed(digits)}\u00a0%`;
 
 /** Return a number with three significant digits: 0.00292, 1.23e-5, 1,234, 1.2e7. */
 export function number(value) {

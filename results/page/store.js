@@ -10,14 +10,16 @@ export class Store extends EventTarget {
     this.data = null;
     this.selected = [];  // ids, in the order in which they were picked
     this.open = null;  // id
+    this.chosen = null;  // id of the final that is looked at; null for the first
     this.hovered = null;  // place
     this.shown = [];  // places that the table's filter leaves, in its order
     this.isShown = () => true;
   }
 
-  /** Take new data; choices stay as far as their trials exist. */
+  /** Take new data; choices stay as far as their trials exist. `data.final` is the final that is looked at, null without any. */
   take(data) {
     this.data = data;
+    this.findFinal();
     this.ids = data.trials.values.trial;
     this.places = new Map(this.ids.map((id, place) => [id, place]));
     this.hovered = null;
@@ -48,6 +50,19 @@ export class Store extends EventTarget {
   show(id) {
     this.open = id;
     this.say("open");
+  }
+
+  /** Look at a final, by id; null for the first. */
+  choose(id) {
+    const { finals } = this.data;
+    this.chosen = id !== finals[0]?.id && finals.some((final) => final.id === id) ? id : null;
+    this.findFinal();
+    this.say("final");
+  }
+
+  findFinal() {
+    const { finals } = this.data;
+    this.data.final = finals.find((final) => final.id === this.chosen) ?? finals[0] ?? null;
   }
 
   /** Set which rows the table shows. */

@@ -17,6 +17,7 @@ from trainable.final import programs
 from trainable.final.choices import Choice, choose, logits
 from trainable.final.export import export
 from trainable.final.figures import figures
+from trainable.final.mistakes import MISTAKES, mistakes
 from trainable.final.runs import Run, loaded
 from trainable.final.views import SETS
 from trainable.latency import module_ms
@@ -51,7 +52,7 @@ def choices_of(runs: Mapping[str, Run], *, place: Path, device: torch.device) ->
 
 @says_out_of_memory
 def package(run: Run, choice: Choice, *, device: torch.device) -> None:
-    """Write into the run's export `model.py` as it is asked, `preprocessing.json`, the programs and, last, `about.json`.
+    """Write into the run's export `model.py` as it is asked, `preprocessing.json`, the programs, `mistakes.json` and, last, `about.json`.
 
     Raises:
         ExportError: `model.py` does not compute what the network computes.
@@ -63,6 +64,8 @@ def package(run: Run, choice: Choice, *, device: torch.device) -> None:
     assert seen == run.weights, "weights that are read and written again are the same bytes"
     about = preprocessing(run.config, data, choice)
     _write(run.folder / PREPROCESSING, about)
+    learned_from_all = run.config.data.train_on == "all"
+    _write(run.folder / MISTAKES, mistakes(module, data, temperature=choice.temperature, learned_from_all=learned_from_all))
     content = {
         "version": 1,
         "validation": choice.validation,

@@ -1,7 +1,7 @@
 // Which parameter decided: how much worse a trial's standing is predicted without each.
 
 import { add, s } from "../dom.js";
-import { clipped, percent } from "../format.js";
+import { clipped, count, percent } from "../format.js";
 import { linear } from "../scale.js";
 
 const ROW = 30, TOP = 10;  // pixels; parameters drawn
@@ -17,7 +17,7 @@ export const importance = {
     const sure = rows.low.filter((low) => low > 0).length, apart = rows.low[0] > rows.high[1];
     return {
       title: !sure ? "No single parameter decided" : sure === 1 && !apart && second ? `${first} mattered, nothing else surely` : apart || sure === 1 ? `${first} decided most` : `${first} and ${second} decided most`,
-      subtitle: `Share of the variance of standings that is no longer predicted when a parameter's values are exchanged; bars: 95 % interval. From ${found.n} trials forests predict ${percent(found.explained, 0)} of it on trials they have not seen; it is what goes together, not what causes.`,
+      subtitle: `Share of the variance of standings that is no longer predicted when a parameter's values are exchanged; bars: 95 % interval. From ${count(found.n)}${found.of > found.n ? ` of ${count(found.of)} trials, drawn at random,` : " trials"} forests predict ${percent(found.explained, 0)} of it on trials they have not seen; it is what goes together, not what causes.`,
     };
   },
 
