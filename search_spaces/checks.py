@@ -44,6 +44,17 @@ def warnings(sweep: Sweep) -> list[str]:
     found += _too_few(sweep)
     if sweep.final is not None and sweep.final.epochs is not None and sweep.final.epochs < sweep.max_epochs:
         found.append(f"final.epochs: {sweep.final.epochs} is less than the {sweep.max_epochs} of a trial trained in full")
+    if sweep.final is not None and sweep.final.confirm is None:
+        asking = [
+            f"gates.{name}"
+            for name, needs in (("confirmed", sweep.final.gates.confirmed), ("min_margin", sweep.final.gates.min_margin))
+            if needs
+        ]
+        found += [
+            f"final.{gate}: `run` refuses to promote, as nothing confirms its leaders; add final.confirm: {{top: 3, seeds: 3}}, or give "
+            f"`shortlist confirm {sweep.name}` and `shortlist promote {sweep.name}` after it"
+            for gate in asking
+        ]
     return found
 
 

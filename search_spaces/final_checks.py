@@ -36,6 +36,8 @@ def problems(data: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(("final", "epochs"), f"{shown(final['epochs'])} beside stages", "must be left out; each stage has its own epochs")
     if final.get("train_on") == "all":
         yield from _pickers(data, final)
+    yield from _ensemble(final)
+    yield from _confirm(final)
 
 
 def recipes(final: Any) -> Iterator[tuple[dict[str, Any], Any, KeyPath]]:
@@ -96,6 +98,33 @@ def _search(search: Any, place: KeyPath) -> Iterator[Problem]:
             flattened = flatten({keys[0]: domain}, (*place, "parameters"))
             yield from flattened.problems
             yield from (found for found in trial_checks.problems(flattened) if found.seen != "missing")
+
+
+def _ensemble(final: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield why nothing could be selected for an ensemble."""
+    if not (ensemble := final.get("ensemble")) and not isinstance(ensemble, dict):
+        return
+    if final.get("train_on") == "all":
+        yield Problem(
+            ("final", "ensemble"),
+            f"{shown(ensemble)} beside train_on: all",
+            "must be left out, or train_on: train; no image is left to select by",
+        )
+    seeds = final.get("seeds")
+    if final.get("top", 1) == 1 and (not isinstance(seeds, list) or len(seeds) < 2):
+        yield Problem(
+            ("final", "ensemble"), f"{shown(ensemble)} of one run", "needs two at least; raise final.top, or name several final.seeds"
+        )
+
+
+def _confirm(final: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield where a trial is to be promoted that can have no confirmation, which a gate asks for."""
+    confirm, gates = final.get("confirm"), final.get("gates")
+    if not isinstance(confirm, dict) or not isinstance(gates, dict) or gates.get("confirmed") is not True:
+        return
+    top, most = final.get("top", 1), confirm.get("top", 3)
+    if isinstance(top, int) and isinstance(most, int) and most < top:
+        yield Problem(("final", "confirm", "top"), f"{most}", f"must be >= {top}, the final.top, with gates.confirmed; raise it")
 
 
 def _pickers(data: Mapping[str, Any], final: Mapping[str, Any]) -> Iterator[Problem]:

@@ -2,10 +2,21 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from search_spaces.quantities import Count, Epochs, Seed
+from search_spaces.wording import Described
 from trainable.config.base import Frozen, Unit
+
+MAX_MEMBERS = 25  # so many draws selection makes at most
+
+
+def _ensemble(value: Any) -> Any:
+    """Read `true` as all defaults and `false` as none."""
+    return {} if value is True else None if value is False else value
+
+
+ENSEMBLE = Described("true, false, or options such as {max_members: 5}")
 
 
 class GateOptions(Frozen):
@@ -57,6 +68,21 @@ class StageOptions(Frozen):
     search: StageSearch | None = Field(default=None, description="Fields that a small search within the stage finds.")
 
 
+class ConfirmOptions(Frozen):
+    """The leaders again over fresh seeds, between the search and the finals, as `shortlist confirm` does it."""
+
+    top: Annotated[int, Field(strict=True, ge=1)] = Field(default=3, description="The first of the leaderboard.")
+    seeds: Annotated[int, Field(strict=True, ge=1)] = Field(default=3, description="Fresh seeds for each, on average.")
+
+
+class EnsembleOptions(Frozen):
+    """The mean of the probabilities of several runs of the finals, selected on validation."""
+
+    max_members: Annotated[int, Field(strict=True, ge=2, le=MAX_MEMBERS)] = Field(
+        default=MAX_MEMBERS, description="Most networks; parameters and latency are the sum of theirs."
+    )
+
+
 class FinalOptions(Frozen):
     """Full-length training of the best trials when the search has ended (docs/finals.md).
 
@@ -88,4 +114,8 @@ class FinalOptions(Frozen):
     stages: tuple[StageOptions, ...] = Field(
         default=(), description="Runs that follow each other, each from the best weights of the one before; they take the place of epochs."
     )
+    confirm: ConfirmOptions | None = Field(default=None, description="What `run` confirms before it promotes; nothing by default.")
+    ensemble: Annotated[
+        EnsembleOptions | None, BeforeValidator(_ensemble, json_schema_input_type=EnsembleOptions | bool | None), ENSEMBLE
+    ] = Field(default=None, description="true, or options: put the best mean of the finals' runs beside them, as a final of its own.")
     gates: GateOptions = GateOptions()

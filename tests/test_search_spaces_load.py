@@ -117,6 +117,12 @@ def test_warnings_name_what_is_seldom_meant(plain: Path) -> None:
     ]
 
 
+def test_gate_that_nothing_confirms_for_is_warned_of_with_what_to_do(plain: Path) -> None:
+    (said,) = warnings(load(plain, ["final.gates.confirmed=true"]))
+    assert said.startswith("final.gates.confirmed: `run` refuses to promote, as nothing confirms its leaders; add final.confirm: {top: 3")
+    assert warnings(load(plain, ["final.gates.confirmed=true", "final.confirm={seeds: 2}"])) == []
+
+
 def test_fewer_candidates_that_keep_the_constraints_than_trials_are_foreseen(plain: Path) -> None:
     overrides = [
         "trial.batch_size={choice: [16, 32, 64]}",

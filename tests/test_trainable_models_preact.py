@@ -3,7 +3,7 @@ import torch
 
 from trainable.config.families import PreactConfig, ResNetConfig
 from trainable.cost import measure
-from trainable.models.preact import ACTIVATIONS, PreactBlock, PreactResNet
+from trainable.models.preact import PREACTIVATIONS, PreactBlock, PreactResNet
 
 
 def count(model: PreactConfig | ResNetConfig) -> int:
@@ -40,7 +40,7 @@ def test_nothing_but_additions_lies_between_stem_and_head() -> None:
     assert torch.equal(block(maps), maps)
 
 
-@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+@pytest.mark.parametrize("activation", sorted(PREACTIVATIONS))
 @pytest.mark.parametrize("norm", ["batch", "group", "none"])
 def test_every_activation_and_norm_trains(activation: str, norm: str) -> None:
     module = PreactResNet(blocks=[2, 1], channels=8, activation=activation, norm=norm, block_dropout=0.1, in_channels=1, num_classes=3)

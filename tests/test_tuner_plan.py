@@ -123,3 +123,32 @@ def test_likely_candidates_are_those_that_the_sweep_draws_with_their_epochs() ->
 
 def test_nothing_is_remembered_where_nothing_ran(tmp_path: Any) -> None:
     assert remembered(make_sweep(), tmp_path / "runs", workers=2) is None
+
+
+def test_confirmation_and_finals_are_counted_with_their_hours_besides() -> None:
+    """Ten epochs of 1,000 images take 0.64, 2.56 or 10.24 s, by the leader's channels."""
+    final = {"top": 2, "seeds": [0, 1], "epochs": 10, "confirm": {"top": 3, "seeds": 4}}
+    found, _ = planned(final=final, price=2.0)
+    confirm, finals = found.after
+    assert (confirm.name, confirm.runs, confirm.epochs) == ("confirm", 12, 12 * 18)
+    assert (finals.name, finals.runs, finals.epochs) == ("finals", 4, 40)
+    assert finals.gpu_hours is not None
+    assert finals.gpu_hours_low is not None
+    assert finals.gpu_hours_high is not None
+    assert 4 * 0.64 <= finals.gpu_hours_low * 3600 <= finals.gpu_hours * 3600 <= finals.gpu_hours_high * 3600 <= 4 * 10.24 * 1.001
+    assert finals.wall_s == pytest.approx(finals.gpu_hours * 3600 / 2), "four runs as long in pairs, on two workers"
+    assert finals.cost == pytest.approx(finals.gpu_hours * 2)
+    text = "\n".join(plan_text.lines(found))
+    assert "\nthen confirm     at most 12 runs, 216 epochs; " in text
+    assert "\nthen finals      4 runs, 40 epochs; " in text
+    without, _ = planned(price=2.0)
+    assert without.after == []
+    assert (without.epochs, without.gpu_hours) == (found.epochs, found.gpu_hours), "they are besides"
+
+
+def test_stages_and_their_searches_are_counted_and_unknown_hours_left_out() -> None:
+    search = {"trials": 5, "parameters": {"weight_decay": {"loguniform": [1e-6, 1e-4]}}}
+    found, _ = planned(known=False, final={"seeds": [0, 1], "stages": [{"epochs": 6}, {"epochs": 3, "search": search}]})
+    (finals,) = found.after
+    assert (finals.runs, finals.epochs, finals.gpu_hours, finals.wall_s) == (2 + 10, 2 * 6 + 10 * 3, None, None)
+    assert "then finals      12 runs, 42 epochs besides" in plan_text.lines(found)

@@ -69,3 +69,11 @@ def test_a_name_as_long_as_names_may_be_stays_a_name() -> None:
     toy = Sweep.model_validate(small(make_sweep(name="x" * 100)).model_dump(mode="json"))
     assert len(toy.name) == 100
     assert toy.name.endswith("-smoke")
+
+
+def test_confirmation_and_an_ensemble_of_two_are_gone_through_as_well() -> None:
+    toy = small(make_sweep(final={"top": 3, "confirm": {"top": 5, "seeds": 9}, "ensemble": True, "gates": {"confirmed": True}}))
+    assert toy.final is not None
+    assert toy.final.confirm is not None
+    assert (toy.final.confirm.top, toy.final.confirm.seeds, toy.final.seeds) == (2, 1, (0, 1))
+    assert toy.final.ensemble is not None

@@ -17,6 +17,7 @@ from search_spaces.space import Space
 from search_spaces.sweep import LEARNING, BudgetOptions, SearchOptions, Sweep
 from trainable.config.train import TrainConfig
 from tuner.decisions import Job
+from tuner.plan_finals import Step, steps
 from tuner.restore import restore
 from tuner.search import Cost, Search
 from tuner.simulate import Curves, Trace, simulate
@@ -91,6 +92,7 @@ class Plan:
         cost: `gpu_hours` times `price`.
         speed: Where the seconds come from; None where they are unknown.
         budget: What the budget will cut off, a sentence each.
+        after: What the file asks for behind the search: confirmation, finals. No part of the figures above.
     """
 
     name: str
@@ -117,6 +119,7 @@ class Plan:
     cost: float | None
     speed: str | None
     budget: list[str]
+    after: list[Step]
 
 
 def plan(sweep: Sweep, cost: Cost, *, workers: int, place: Locate, speed: Speed | None = None, price: float | None = None) -> Plan:
@@ -132,6 +135,7 @@ def plan(sweep: Sweep, cost: Cost, *, workers: int, place: Locate, speed: Speed 
 
     Raises:
         SweepError: No candidate fits the constraints.
+        UsageError: An override of `final` does not fit a trial that may lead.
     """
     space = Space.parse(sweep.trial)
     found = feasible.check(space, sweep, cost, position=place)
@@ -177,6 +181,7 @@ def plan(sweep: Sweep, cost: Cost, *, workers: int, place: Locate, speed: Speed 
         cost=statistics.fmean(busy_h) * price if busy_h and price is not None else None,
         speed=speed.source if speed else None,
         budget=_cuts(sweep, outcomes, without, speed),
+        after=steps(sweep, [search.history for search, _ in outcomes], workers=workers, epoch_s=_plain_epoch_s(speed, cost), price=price),
     )
 
 
@@ -230,6 +235,14 @@ def _epoch_s(speed: Speed, cost: Cost) -> Callable[[Job], float]:
         return known[job.trial] + speed.save_s * checkpoints / length
 
     return epoch_s
+
+
+def _plain_epoch_s(speed: Speed | None, cost: Cost) -> Callable[[TrainConfig], float] | None:
+    """Return the seconds of an epoch of a recipe; None where no speed is known."""
+    if speed is None:
+        return None
+    predict = speed.epoch_s()
+    return lambda config: predict(Candidate(config, cost(config)))
 
 
 def _rung(rung: int, searches: Iterable[Search]) -> ExpectedRung:

@@ -3,6 +3,7 @@
 from results.leaderboard_text import duration
 from results.tables import TextColumn, aligned
 from tuner.plan import ExpectedRung, Plan
+from tuner.plan_finals import Step
 
 LABEL_WIDTH = 17
 
@@ -24,6 +25,7 @@ def lines(plan: Plan) -> list[str]:
         ),
         *_time(plan),
         *(_fact("budget" if not number else "", text) for number, text in enumerate(plan.budget)),
+        *map(_step, plan.after),
         "",
         *aligned(
             [
@@ -53,6 +55,18 @@ def _time(plan: Plan) -> list[str]:
     if plan.cost is not None and plan.price is not None:
         found.append(_fact("cost", f"{plan.cost:,.2f} at {plan.price:g} a device hour"))
     return [*found, _fact("speed", plan.speed or "")]
+
+
+def _step(step: Step) -> str:
+    """Return what something behind the search takes."""
+    most = "at most " if step.name == "confirm" else ""
+    text = f"{most}{step.runs:,} run{'s' if step.runs > 1 else ''}, {step.epochs:,} epochs"
+    if step.gpu_hours is not None and step.wall_s is not None:
+        spread = _range(f"{step.gpu_hours_low:.3g}", f"{step.gpu_hours_high:.3g}")
+        text += f"; {step.gpu_hours:.3g}{spread} device hours, {duration(step.wall_s)}"
+    if step.cost is not None:
+        text += f", {step.cost:,.2f}"
+    return _fact(f"then {step.name}", text + " besides")
 
 
 def _trials(rung: ExpectedRung) -> str:

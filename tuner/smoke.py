@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from search_spaces.checks import FIRST_EPOCHS
-from search_spaces.final_options import FinalOptions, GateOptions
+from search_spaces.final_options import ConfirmOptions, FinalOptions, GateOptions
 from search_spaces.scheduler_options import RULES, HyperbandOptions, SchedulerOptions
 from search_spaces.settings import highest
 from search_spaces.space import Space
@@ -27,7 +27,8 @@ def small(sweep: Sweep) -> Sweep:
         sweep: Any valid sweep.
 
     Returns:
-        Another valid sweep: at most 4 trials of 2 epochs (or one more than the warm-up), one rung behind epoch 1, one final with one seed.
+        Another valid sweep: at most 4 trials of 2 epochs (or one more than the warm-up), one rung behind epoch 1, one final with one
+        seed, or two where they are put together.
     """
     space = Space.parse(sweep.trial)
     epochs = max(2, math.floor(_highest(space, "warmup_epochs")) + 1)
@@ -52,7 +53,14 @@ def _short(final: FinalOptions, epochs: int) -> FinalOptions:
         stage.model_copy(update={"epochs": epochs, "search": stage.search and stage.search.model_copy(update={"trials": 2})})
         for stage in final.stages
     )
-    changes = {"top": 1, "epochs": None if stages else epochs, "seeds": (0,), "stages": stages, "gates": GateOptions()}
+    changes = {
+        "top": 1,
+        "epochs": None if stages else epochs,
+        "seeds": (0, 1) if final.ensemble else (0,),  # one network is no ensemble
+        "stages": stages,
+        "confirm": final.confirm and ConfirmOptions(top=2, seeds=1),
+        "gates": GateOptions(),
+    }
     return final.model_copy(update=changes)
 
 

@@ -10,6 +10,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
@@ -56,11 +57,15 @@ def export(module: nn.Module, config: TrainConfig, data: TrainingData, folder: P
         ExportError: The files do not compute the same logits, or a user's network needs what cannot be bundled; the folder is left
             without them.
     """
+    write(module, standalone.files(config, data, choice or Choice()), data, folder)
+
+
+def write(module: nn.Module, texts: Mapping[str, bytes], data: TrainingData, folder: Path) -> None:
+    """Write `model.safetensors` and the texts, among them `model.py`. Arguments and errors as in `export`."""
     partial = folder / ".export.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     write_synced(partial / "model.safetensors", pack(module.state_dict()))
-    texts = standalone.files(config, data, choice or Choice())
     for name, text in texts.items():
         (partial / name).parent.mkdir(parents=True, exist_ok=True)
         write_synced(partial / name, text)

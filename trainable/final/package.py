@@ -11,14 +11,14 @@ import torch
 from torch import nn
 
 from trainable.checkpoint import write_synced
-from trainable.config.train import TrainConfig
+from trainable.config.data import DataConfig
 from trainable.data.resident import TrainingData
-from trainable.final import programs
+from trainable.final import programs, standalone, standalone_ensemble
 from trainable.final.choices import Choice, choose, logits
-from trainable.final.export import export
+from trainable.final.export import write
 from trainable.final.figures import figures
 from trainable.final.mistakes import MISTAKES, mistakes
-from trainable.final.runs import Run, loaded
+from trainable.final.runs import Finished, Run, loaded
 from trainable.final.views import SETS
 from trainable.latency import module_ms
 from trainable.memory import says_out_of_memory
@@ -30,7 +30,7 @@ BATCHES = (1, 256)
 
 
 @says_out_of_memory
-def choices_of(runs: Mapping[str, Run], *, place: Path, device: torch.device) -> dict[str, Choice]:
+def choices_of(runs: Mapping[str, Finished], *, place: Path, device: torch.device) -> dict[str, Choice]:
     """Return how each run of a final is asked; chosen by validation at the first call, read from `choices.json` at the next.
 
     Args:
@@ -45,13 +45,13 @@ def choices_of(runs: Mapping[str, Run], *, place: Path, device: torch.device) ->
     found = {}
     for trial, run in runs.items():
         module, data = loaded(run, device)
-        found[trial] = choose(module, data, learned_from_all=run.config.data.train_on == "all")
+        found[trial] = choose(module, data, learned_from_all=run.data.train_on == "all")
     _write(file, {"version": 1, "weights": weights, "choices": {trial: asdict(choice) for trial, choice in found.items()}})
     return found
 
 
 @says_out_of_memory
-def package(run: Run, choice: Choice, *, device: torch.device) -> None:
+def package(run: Finished, choice: Choice, *, device: torch.device) -> None:
     """Write into the run's export `model.py` as it is asked, `preprocessing.json`, the programs, `mistakes.json` and, last, `about.json`.
 
     Raises:
@@ -59,24 +59,24 @@ def package(run: Run, choice: Choice, *, device: torch.device) -> None:
     """
     (run.folder / ABOUT).unlink(missing_ok=True)
     module, data = loaded(run, device)
-    export(module, run.config, data, run.folder, choice)
+    write(module, _texts(run, data, choice), data, run.folder)
     seen = hashlib.sha256((run.folder / "model.safetensors").read_bytes()).hexdigest()
     assert seen == run.weights, "weights that are read and written again are the same bytes"
-    about = preprocessing(run.config, data, choice)
+    about = preprocessing(run.data, data, choice)
     _write(run.folder / PREPROCESSING, about)
-    learned_from_all = run.config.data.train_on == "all"
+    learned_from_all = run.data.train_on == "all"
     _write(run.folder / MISTAKES, mistakes(module, data, temperature=choice.temperature, learned_from_all=learned_from_all))
     content = {
         "version": 1,
         "validation": choice.validation,
-        "check": check(module, data, run.config),
+        "check": check(module, data, run.data),
         "programs": programs.write(module, data, about, run.folder),
         "speed": speed(module, data.image),
     }
     _write(run.folder / ABOUT, content)
 
 
-def preprocessing(config: TrainConfig, data: TrainingData, choice: Choice) -> dict[str, Any]:
+def preprocessing(config: DataConfig, data: TrainingData, choice: Choice) -> dict[str, Any]:
     """Return what a caller must know to use a network: what it reads, what its answers mean."""
     channels, height, width = data.image
     return {
@@ -93,18 +93,18 @@ def preprocessing(config: TrainConfig, data: TrainingData, choice: Choice) -> di
         "temperature": choice.temperature,
         "views": list(SETS[choice.views]),
         "views_temperature": choice.views_temperature,
-        "data": config.data.name,
+        "data": config.name,
     }
 
 
-def check(module: nn.Module, data: TrainingData, config: TrainConfig) -> dict[str, Any]:
+def check(module: nn.Module, data: TrainingData, config: DataConfig) -> dict[str, Any]:
     """Return figures of the held-out images that whoever computes them again must find, in float32."""
     seen = figures(logits(module, data.val_images_NHWC, data), data.val_labels_N)
     return {
         "accuracy": seen.accuracy,
         "loss": seen.loss,
         "examples": seen.examples,
-        "learned_from": config.data.train_on == "all",
+        "learned_from": config.train_on == "all",
         "device": device_name(data.val_images_NHWC.device),
         "torch": torch.__version__,
     }
@@ -124,6 +124,13 @@ def speed(module: nn.Module, image: tuple[int, int, int]) -> dict[str, Any]:
 def device_name(device: torch.device) -> str:
     """Return the name of the hardware for people."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def _texts(run: Finished, data: TrainingData, choice: Choice) -> dict[str, bytes]:
+    """Return `model.py` and the files it imports."""
+    if isinstance(run, Run):
+        return standalone.files(run.config, data, choice)
+    return standalone_ensemble.files(run, data, choice)
 
 
 def _write(file: Path, content: dict[str, Any]) -> None:

@@ -6,8 +6,10 @@ The files of a user's own network lie in `code/` beside `model.py`, which import
 import inspect
 import pprint
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from trainable import builder, family, user_code
 from trainable.config.builder import BuilderConfig
@@ -109,16 +111,12 @@ def files(config: TrainConfig, data: TrainingData, choice: Choice) -> dict[str, 
     """
     if not isinstance(config.model, BuilderConfig):
         return {"model.py": source(config, data, choice).encode()}
-    return {"model.py": source(config, data, choice).encode()} | {f"{CODE}/{name}": text for name, text in _bundle(config.model).items()}
+    return {"model.py": source(config, data, choice).encode()} | {f"{CODE}/{name}": text for name, text in bundle(config.model).items()}
 
 
 def source(config: TrainConfig, data: TrainingData, choice: Choice) -> str:
     """Return the text of `model.py`."""
     model = config.model
-    views = SETS[choice.views]
-    seen_often = len(views) > 1
-    channels, height, width = data.image
-    arguments = family.arguments(model, image=data.image, num_classes=data.num_classes, dropout=config.dropout)
     if isinstance(model, BuilderConfig):
         build = model.function
         beginning = HEADER.substitute(builder=model.builder, module=model.module, function=build)
@@ -126,20 +124,36 @@ def source(config: TrainConfig, data: TrainingData, choice: Choice) -> str:
         module_class = family.FAMILIES[model.family]
         build = module_class.__name__
         beginning = Path(inspect.getfile(module_class)).read_text(encoding="utf-8")
-    return beginning + FOOTER.substitute(
+    arguments = family.arguments(model, image=data.image, num_classes=data.num_classes, dropout=config.dropout)
+    return beginning + footer(build, arguments, data, choice)
+
+
+def footer(build: str, arguments: Mapping[str, Any], data: TrainingData, choice: Choice) -> str:
+    """Return the end of `model.py`, by which one trained network is loaded and used.
+
+    Args:
+        build: Name of what builds the network, which stands above.
+        arguments: What it is given, as plain literals.
+        data: What the network was trained on, with the statistics of its pixels.
+        choice: How it is asked.
+    """
+    views = SETS[choice.views]
+    seen_often = len(views) > 1
+    channels, height, width = data.image
+    return FOOTER.substitute(
         build=build,
-        arguments=_literal(arguments),
-        mean=_literal(data.mean),
-        std=_literal(data.std),
-        classes=_literal(data.class_names),
-        image=_literal((height, width, channels)),
-        temperature=_literal(choice.views_temperature),
-        views=f"VIEWS = {_literal(views)}  # of each image, over which the probabilities are averaged\n" if seen_often else "",
+        arguments=literal(arguments),
+        mean=literal(data.mean),
+        std=literal(data.std),
+        classes=literal(data.class_names),
+        image=literal((height, width, channels)),
+        temperature=literal(choice.views_temperature),
+        views=f"VIEWS = {literal(views)}  # of each image, over which the probabilities are averaged\n" if seen_often else "",
         probabilities=ANSWERS_OVER_VIEWS.substitute(view=inspect.getsource(view)) if seen_often else ANSWERS,
     )
 
 
-def _bundle(model: BuilderConfig) -> dict[str, bytes]:
+def bundle(model: BuilderConfig) -> dict[str, bytes]:
     """Return the files that the user's function needs, found from the module that is imported here."""
     builder.load(model)
     file = sys.modules[model.module].__file__
@@ -152,5 +166,6 @@ def _bundle(model: BuilderConfig) -> dict[str, bytes]:
     return found
 
 
-def _literal(value: object) -> str:
+def literal(value: object) -> str:
+    """Return a value as it is written in a program."""
     return pprint.pformat(value, width=120, sort_dicts=False)

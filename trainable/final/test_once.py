@@ -18,7 +18,7 @@ from trainable.config.data import DataConfig
 from trainable.data.test_split import open_test_split
 from trainable.errors import DataError, TestedAlready
 from trainable.final.choices import Choice
-from trainable.final.runs import Run, loaded
+from trainable.final.runs import Finished, loaded
 from trainable.final.scores import score
 from trainable.memory import says_out_of_memory
 
@@ -27,7 +27,7 @@ RECORD = "test.json"
 
 @says_out_of_memory
 def read_test_split(
-    runs: Mapping[str, Run],
+    runs: Mapping[str, Finished],
     *,
     chosen: str,
     place: Path,
@@ -62,7 +62,7 @@ def read_test_split(
     record["opened_at"].append(datetime.now(UTC).isoformat(timespec="milliseconds"))
     _write(place / RECORD, record)
     written()
-    test = open_test_split(next(iter(runs.values())).config.data, device)
+    test = open_test_split(next(iter(runs.values())).data, device)
     record["fingerprint"] = test.fingerprint
     figures, details = {}, {}
     for trial, run in runs.items():

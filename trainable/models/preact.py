@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.functional import avg_pool2d
 
 # None in place: where there is no norm, what comes in is also what the skip keeps.
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+PREACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
     "leaky_relu": nn.LeakyReLU,
     "elu": nn.ELU,
@@ -54,7 +54,7 @@ class PreactResNet(nn.Module):
             stem_kernel: Kernel of the stem convolution, odd.
             block_kernel: Kernel of the convolutions inside blocks, odd.
             skip_kernel: Kernel of the convolution on a skip that changes shape, odd.
-            activation: A key of ACTIVATIONS.
+            activation: A key of PREACTIVATIONS.
             norm: batch, group, or none; the convolutions have a bias where there is none.
             block_dropout: Probability of dropping a value between the two convolutions of a block, 0 <= block_dropout < 1.
             in_channels: Channels of the images, 1 or 3.
@@ -134,7 +134,7 @@ def norm_act(channels: int, *, norm: str, activation: str) -> list[nn.Module]:
     """Return the norm, if any, and the activation behind it."""
     match norm:
         case "batch":
-            return [nn.BatchNorm2d(channels), ACTIVATIONS[activation]()]
+            return [nn.BatchNorm2d(channels), PREACTIVATIONS[activation]()]
         case "group":
-            return [nn.GroupNorm(GROUPS, channels), ACTIVATIONS[activation]()]
-    return [ACTIVATIONS[activation]()]
+            return [nn.GroupNorm(GROUPS, channels), PREACTIVATIONS[activation]()]
+    return [PREACTIVATIONS[activation]()]
