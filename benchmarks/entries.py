@@ -120,7 +120,7 @@ ENTRIES = (
         minutes=1.5,
         title="What a plan foretells",
         compares=(
-            "`shortlist plan --calibrate` on the digits sweep, then the sweep itself. With `--data FOLDER` CIFAR-10 is measured, too; a "
+            "`shortlist plan SWEEP --calibrate` on the digits sweep, then the sweep itself. With `--data FOLDER` CIFAR-10 is measured, too; a "
             "longer calibration is nearer."
         ),
         backs=("operations.md",),
