@@ -120,8 +120,8 @@ ENTRIES = (
         minutes=1.5,
         title="What a plan foretells",
         compares=(
-            "`shortlist plan SWEEP --calibrate` on the digits sweep, then the sweep itself. With `--data FOLDER` CIFAR-10 is measured, too; a "
-            "longer calibration is nearer."
+            "`shortlist plan SWEEP --calibrate` on the digits sweep, then the sweep itself. With `--data FOLDER` CIFAR-10 is measured, "
+            "too; a longer calibration is nearer."
         ),
         backs=("operations.md",),
         claims=claims.plan_accuracy,
