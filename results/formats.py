@@ -49,6 +49,8 @@ _FILES = {
     "finals/<final>/": "promoted models; each final is a sweep of its own, stored the same way",
     "finals/<final>/stages/01/": "an earlier stage of a final, stored the same way",
     "finals/<final>/test.json": "when the test split was opened, for which weights, and what it said",
+    "finals/ensemble-<n>-<id>/": "several runs of finals as one network; not trained itself, so without a journal",
+    "ensembles/<id>.json": "what was selected for an ensemble, from which runs, step by step",
     "confirmations/<id>/": "leaders over fresh seeds; a sweep of its own, stored the same way",
     f"{lock.LOCK} {lock.HOLDER}": "who runs the sweep now",
     f"{REQUESTS}/": "what people ask of the sweep, an event a file, until it is obeyed",

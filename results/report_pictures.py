@@ -87,6 +87,8 @@ def _final(folder: Path, places: Mapping[str, int]) -> dict[str, Any]:
         content["runs"] = [
             {name: significant(run[name]) for name in ("seed", "epochs", "val_accuracy", "test_accuracy")} for run in metrics["runs"]
         ]
+        if "members" in metrics:  # an ensemble, which was not trained itself
+            return content | {"curves": []}
         told = curve_files.read(Storage(folder))
     except (ValueError, KeyError, TypeError, OSError, ResultsError) as error:
         return content | {"remark": f"{folder.name}: its files are damaged or missing ({error})"}

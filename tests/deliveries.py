@@ -11,7 +11,7 @@ from search_spaces.final_options import FinalOptions
 from search_spaces.sweep import ResourceOptions
 from trainable.config.train import TrainConfig
 from trainable.data.resident import resident
-from trainable.final.finish import finish
+from trainable.final.finish import RUN, finish
 from trainable.training import Training
 from tuner import final_plan, finals, ray_test, stages
 from tuner.session import hold
@@ -20,8 +20,8 @@ from tuner.simulate import simulate
 EPOCHS = 3
 
 
-def finished_sweep(folder: Path) -> Storage:
-    """Store a finished sweep over the digits and return its folder."""
+def finished_sweep(where: Path | Storage) -> Storage:
+    """Store a finished sweep over the digits, below a folder or on a storage of its own, and return its folder."""
     sweep = make_sweep(
         name="tiny",
         data={"name": "digits", "validation": 200, "train_examples": 600},
@@ -36,20 +36,20 @@ def finished_sweep(folder: Path) -> Storage:
         scheduler={"none": {"max_epochs": 2}},
         trials=2,
     )
-    place = Storage(folder / "runs" / "tiny")
+    place = where if isinstance(where, Storage) else Storage(where / "runs" / "tiny")
     with hold(sweep, place, source=None, cost=flat_cost) as session:
         session.start(1)
         simulate(session.search, by_quality(1), num_workers=1, start_s=START)
     return place
 
 
-def delivered(place: Storage, trial: str = "t00001", *, train_on: str = "train") -> Storage:
+def delivered(place: Storage, trial: str = "t00001", *, train_on: str = "train", seed: int = 0, epochs: int = EPOCHS) -> Storage:
     """Promote a trial of `finished_sweep` by hand and return the final's folder."""
     from results import journal
     from tuner.session import stored
 
     sweep, history = stored(place), History.of(journal.read(place))
-    options = FinalOptions.model_validate({"epochs": EPOCHS, "train_on": train_on})
+    options = FinalOptions.model_validate({"epochs": epochs, "train_on": train_on, "seeds": [seed]})
     plan = final_plan.plan(sweep, history.trials[trial], options, ResourceOptions())
     final = finals.place_of(place, plan)
     with hold(stages.begin(plan, final, 0), final, source=None, cost=flat_cost) as session:
@@ -58,11 +58,13 @@ def delivered(place: Storage, trial: str = "t00001", *, train_on: str = "train")
         (run,) = stages.trained(session.search.history)
         config = TrainConfig.model_validate(run.config)
         training = Training(config, resident(config.data, CPU), CPU)
-        for _ in range(EPOCHS):
+        for _ in range(epochs):
             training.train_epoch()
-        exported = finish(training, final.path(f"trials/{run.trial}/export"))
+        export = f"trials/{run.trial}/export"
+        exported = finish(training, final.path(export))
+        final.publish(export, last=RUN)
         order = ray_test.TestOrder(
-            root=str(final.root), configs={run.trial: run.config}, weights={run.trial: exported.weights}, chosen=run.trial
+            root=final.address, configs={run.trial: run.config}, weights={run.trial: exported.weights}, chosen=run.trial
         )
         record = ray_test._test(order, 1)
         assert isinstance(record, dict), record

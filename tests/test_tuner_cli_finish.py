@@ -161,6 +161,18 @@ def test_images_that_have_changed_since_the_sweep_are_refused(tmp_path: Path, sh
     assert untouched(storage)
 
 
+def test_promotion_that_is_to_end_in_an_ensemble_says_so_and_needs_a_validation_split(tmp_path: Path, shortlist: Command) -> None:
+    storage = stored(tmp_path / "runs", final={"seeds": [0, 1], "ensemble": {"max_members": 3}})
+    _, out, _ = shortlist("promote", "test", "--top", "2", "--dry-run")
+    assert "then validation selects the best mean of these 4 runs, which is a final of its own, and tested, once" in out
+    code, _, err = shortlist("promote", "test", "--train-on", "all")
+    assert (code, "--train-on is all, must be train with final.ensemble" in err) == (2, True)
+    code, _, err = shortlist("ensemble", "test")
+    assert code == 2
+    assert "no trained run to choose from (none); an ensemble needs two at least; promote more with `shortlist promote test --top 3`" in err
+    assert untouched(storage)
+
+
 @pytest.mark.slow
 def test_second_promotion_at_the_same_time_is_refused_and_disturbs_nothing(tmp_path: Path, shortlist: Command) -> None:
     storage = stored(tmp_path / "runs")

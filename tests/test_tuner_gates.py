@@ -84,3 +84,11 @@ def test_refusal_lists_every_gate_that_is_not_met_and_only_those() -> None:
     assert "max_parameters: seen 8,000, required <= 1\n" in text
     assert "max_flops" not in text
     assert caught.value.exit_code == 3
+
+
+def test_unconfirmed_trial_is_refused_with_both_ways_to_confirm_it() -> None:
+    plan = planned()
+    with pytest.raises(GateRefused) as refused:
+        gates.refuse(check(plan, confirmed=True), "test")
+    name = plan.sweep.name
+    assert f"run: shortlist confirm {name}, then: shortlist promote {name}; or let `run` do it with final.confirm" in str(refused.value)

@@ -18,6 +18,7 @@ from results.history import History
 from results.storage import Storage
 from tuner.session import hold
 from tuner.simulate import simulate
+from tuner.verify import verify
 
 pytestmark = pytest.mark.ray
 
@@ -33,7 +34,7 @@ def pretended(address, **options):
     import os
     os.environ.update(ray_cluster.TUNE_SETTINGS)
     if not ray.is_initialized():
-        ray.init(num_cpus=4, num_gpus=3, include_dashboard=False, log_to_driver=False)
+        ray.init(address="local", num_cpus=4, num_gpus=3, include_dashboard=False, log_to_driver=False)
 ray_cluster.connect = pretended
 from tuner.cli.main import main
 main()
@@ -56,7 +57,7 @@ def searched(folder: Path) -> Storage:
         },
         scheduler={"none": {"max_epochs": 2}},
         trials=3,
-        final={"seeds": [0, 1], "stages": STAGES},
+        final={"seeds": [0, 1], "stages": STAGES, "ensemble": {"max_members": 3}},
     )
     with hold(sweep, storage, source=None, cost=flat_cost) as session:
         session.start(1)
@@ -93,7 +94,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_several_finals_are_trained_at_once_on_several_gpus_and_each_is_tested_once(undisturbed: Path) -> None:
-    finals = sorted((undisturbed / "finals").iterdir())
+    finals = sorted((undisturbed / "finals").glob("t*"))
     assert len(finals) == 2
     spans = []
     for final in finals:
@@ -113,6 +114,20 @@ def test_several_finals_are_trained_at_once_on_several_gpus_and_each_is_tested_o
     assert max(begin for begin, _ in spans) < min(end for _, end in spans), "one after the other"
 
 
+def test_promoted_finals_are_put_together_where_validation_says_so_and_the_ensemble_is_tested_once(undisturbed: Path) -> None:
+    (record,) = (undisturbed / "ensembles").glob("*.json")
+    selected = json.loads(record.read_bytes())
+    assert len(selected["candidates"]) == 4, "two trials, two seeds each"
+    made = list((undisturbed / "finals").glob("ensemble-*"))
+    assert len(made) == (len(selected["shares"]) > 1)
+    for place in map(Storage, made):
+        members = json.loads(place.read("metrics.json"))["members"]
+        assert [member["share"] for member in members] == [share for _, share in selected["shares"]]
+        assert 2 <= len(members) <= 3
+        assert len(json.loads(place.read("test.json"))["opened_at"]) == 1
+        assert verify(place).good
+
+
 def test_final_that_was_killed_moved_and_gone_on_with_equals_the_undisturbed_one(undisturbed: Path, tmp_path: Path) -> None:
     storage = searched(tmp_path)
     process = start(tmp_path, "promote", "tiny")
@@ -128,7 +143,7 @@ def test_final_that_was_killed_moved_and_gone_on_with_equals_the_undisturbed_one
     moved.parent.mkdir()
     storage.root.rename(moved)
     call(tmp_path, "promote", "tiny", "--storage", "elsewhere")
-    (final,) = (moved / "finals").iterdir()
+    (final,) = (moved / "finals").glob("t*")
     assert results(final) == results(undisturbed / "finals" / final.name)
     assert len(json.loads((final / "test.json").read_bytes())["opened_at"]) == 1
     again = call(tmp_path, "promote", "tiny", "--storage", "elsewhere")

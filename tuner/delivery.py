@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from results.history import TrialRecord
 from results.storage import Storage
 from tuner.errors import SweepFailed
 
@@ -15,24 +14,23 @@ CHECKSUMS = "checksums.sha256"
 # Of a run's export, where it is there: a final of an older release, or a network that cannot be traced, goes without.
 EXTRAS = ("preprocessing.json", "model.pt2", "model.onnx")
 DELIVERED = ("README.md", "lineage.json", "metrics.json", "model.py", "model.safetensors", *EXTRAS)
-# Whole folders of them: a user's own network; the members of an ensemble.
-FOLDERS = ("code", "members")
+FOLDERS = ("code",)  # whole folders of them: a user's own network
 
 
-def copy_extras(place: Storage, run: TrialRecord) -> None:
-    """Lay beside the weights what else the run's export has."""
+def copy_extras(place: Storage, trial: str) -> None:
+    """Lay beside the weights what else the export of a run has."""
     for name in EXTRAS:
-        if (content := _read(place, f"trials/{run.trial}/export/{name}")) is not None:
+        if (content := _read(place, f"trials/{trial}/export/{name}")) is not None:
             place.write_atomic(name, content)
 
 
-def account(place: Storage, run: TrialRecord) -> dict[str, Any]:
+def account(place: Storage, trial: str) -> dict[str, Any]:
     """Return what `metrics.json` says of the kept run besides its numbers: what its export knows, and the test in detail."""
     found: dict[str, Any] = {}
-    if (content := _read(place, f"trials/{run.trial}/export/about.json")) is not None:
+    if (content := _read(place, f"trials/{trial}/export/about.json")) is not None:
         about = json.loads(content)
         found = {part: about[part] for part in ("validation", "check", "programs", "speed")}
-    details = json.loads(place.read_now("test.json")).get("details", {}).get(run.trial)
+    details = json.loads(place.read_now("test.json")).get("details", {}).get(trial)
     return found if details is None else found | {"test": details}
 
 

@@ -195,8 +195,8 @@ def finish(plan: FinalPlan, place: Storage, runs: History, history: History) -> 
     best = trained[0]
     for name in EXPORTED:
         place.write_atomic(name, stages.read_export(place, best, name))
-    delivery.copy_extras(place, best)
-    metrics = lineage.metrics(plan, best, trained) | delivery.account(place, best)
+    delivery.copy_extras(place, best.trial)
+    metrics = lineage.metrics(plan, best, trained) | delivery.account(place, best.trial)
     content = {
         "lineage.json": _json(lineage.lineage(plan, history, place, best)),
         "README.md": model_card.render(plan, metrics).encode(),

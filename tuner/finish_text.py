@@ -61,6 +61,9 @@ def dry_run(plans: Sequence[FinalPlan], made: Sequence[bool], checks: Sequence[C
         seconds = cost_s(plan)
         price = f"about {duration(seconds)} of work, at the pace of {plan.record.trial} in the search" if seconds else "how long is unknown"
         found.append("  is there already, nothing would be trained" if there else f"  {price}; then the test split is read, once")
+    if plans and plans[0].options.ensemble is not None:
+        runs = sum(len(plan.seeds) for plan in plans)
+        found.append(f"then validation selects the best mean of these {runs} runs, which is a final of its own, and tested, once")
     found += gates(checks)
     found += looked_at(readings)
     return [*found, "nothing was trained: --dry-run"]
@@ -92,14 +95,14 @@ def looked_at(readings: Sequence[Reading]) -> list[str]:
     ]
 
 
-def confirmation(outcome: Outcome, *, metric: str, first: str, argument: str) -> list[str]:
+def confirmation(outcome: Outcome, *, metric: str, first: str, argument: str | None) -> list[str]:
     """Return a confirmation as a table, and what it says of the leaderboard's first row.
 
     Args:
         outcome: What it came to.
         metric: The objective.
         first: The trial that led the leaderboard.
-        argument: How the user calls the sweep.
+        argument: How the user calls the sweep, for what to type next; None where promotion follows by itself.
     """
     percent = metric.endswith("accuracy")
     unit = " %" if percent else ""
@@ -136,7 +139,7 @@ def confirmation(outcome: Outcome, *, metric: str, first: str, argument: str) ->
     if shares is not None and len(rows) > 1:
         sure = "the order at the top is clear" if shares >= CLEAR else "more seeds may still change the order"
         found.append(f"{rows[0].trial} is the best of these with probability {shares:.0%}; {sure}")
-    return [*found, "", f"next: shortlist promote {argument} --trial {rows[0].trial}"]
+    return found if argument is None else [*found, "", f"next: shortlist promote {argument} --trial {rows[0].trial}"]
 
 
 def _number(number: int, word: str) -> str:

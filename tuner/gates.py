@@ -46,12 +46,20 @@ def checks(plan: FinalPlan, gates: GateOptions, *, cost: Cost, latency_ms: Laten
     return list(_checks(plan, gates, cost, latency_ms))
 
 
-def refuse(found: Iterable[Check], name: str) -> None:
+def refuse(
+    found: Iterable[Check],
+    name: str,
+    *,
+    outcome: str = "nothing was trained",
+    remedy: str = "choose another trial, or change final.gates",
+) -> None:
     """Raise where a gate is not met.
 
     Args:
         found: All that were checked.
         name: How the user calls the sweep.
+        outcome: What comes of it.
+        remedy: What to do.
 
     Raises:
         GateRefused: At least one is not; the message has each with seen and required.
@@ -60,10 +68,7 @@ def refuse(found: Iterable[Check], name: str) -> None:
     if not broken:
         return
     lines = "\n".join(f"  {check.trial}: {check.gate}: seen {check.seen}, required {check.required}" for check in broken)
-    raise GateRefused(
-        f"{name}: {len(broken)} gate{'s are' if len(broken) > 1 else ' is'} not met, nothing was trained\n{lines}\n"
-        "  choose another trial, or change final.gates"
-    )
+    raise GateRefused(f"{name}: {len(broken)} gate{'s are' if len(broken) > 1 else ' is'} not met, {outcome}\n{lines}\n  {remedy}")
 
 
 def _checks(plan: FinalPlan, gates: GateOptions, cost: Cost, latency_ms: Latency) -> Iterable[Check]:
@@ -73,7 +78,7 @@ def _checks(plan: FinalPlan, gates: GateOptions, cost: Cost, latency_ms: Latency
     def check(gate: str, seen: str, required: str, met: bool) -> Check:
         return Check(record.trial, gate, seen, required, met)
 
-    confirm = f"run: shortlist confirm {plan.sweep.name}"
+    confirm = f"run: shortlist confirm {plan.sweep.name}, then: shortlist promote {plan.sweep.name}; or let `run` do it with final.confirm"
     if gates.confirmed:
         known = record.confirmed
         seen = "no confirmation" if known is None else f"{known.n} fresh seeds" + (f", {known.failed} failed" if known.failed else "")

@@ -11,6 +11,7 @@ from results.errors import ResultsError
 from results.events import Reported
 from results.history import History, TrialRecord
 from results.storage import Storage
+from search_spaces.sweep import Sweep
 from tuner import provenance, stages
 from tuner.final_plan import FinalPlan, changes
 
@@ -98,10 +99,8 @@ def lineage(plan: FinalPlan, history: History, place: Storage, best: TrialRecord
         best: The run whose weights are kept.
     """
     assert best.tested is not None
-    record, sweep, started = plan.record, plan.sweep, history.started
+    record, sweep = plan.record, plan.sweep
     standing = ranking.standing(record)
-    read = readings(Storage(place.root.parent.parent))
-    mine = [reading for reading in read if reading.final == place.root.name]
     return {
         "version": FORMAT_VERSION,
         "final": plan.name,
@@ -116,26 +115,44 @@ def lineage(plan: FinalPlan, history: History, place: Storage, best: TrialRecord
             "rung_epochs": None if standing is None else standing.rung_epochs,
             "score": None if standing is None else standing.score,
         },
-        "sweep": {
-            "name": sweep.name,
-            "hash": sweep.hash(),
-            "started_at": started.at if started else None,
-            "trials": len(history.trials),
-            "commit": started.commit if started else None,
-        },
+        "sweep": of_sweep(sweep, history),
         "data": {
             "name": sweep.data.name,
             "path": sweep.data.path,
             "train_fingerprint": best.tested.train_fingerprint,
             "test_fingerprint": best.tested.fingerprint,
         },
-        "test_split": {
-            "read_at": mine[-1].at if mine else best.tested.at,
-            "reader": plan.name,
-            "readings": [asdict(reading) for reading in mine],
-            "earlier_readings": [asdict(reading) for reading in read if reading.final != place.root.name],
-        },
+        "test_split": of_test_split(place, read_at=best.tested.at),
         "made_with": provenance.collect(),
+    }
+
+
+def of_sweep(sweep: Sweep, history: History) -> dict[str, Any]:
+    """Return which search it was."""
+    started = history.started
+    return {
+        "name": sweep.name,
+        "hash": sweep.hash(),
+        "started_at": started.at if started else None,
+        "trials": len(history.trials),
+        "commit": started.commit if started else None,
+    }
+
+
+def of_test_split(place: Storage, *, read_at: str) -> dict[str, Any]:
+    """Return when the test split was read for a final, and when for the others of its sweep.
+
+    Args:
+        place: The final's folder, which lies below the sweep's.
+        read_at: When it was, where no `test.json` says so.
+    """
+    read = readings(Storage(place.root.parent.parent))
+    mine = [reading for reading in read if reading.final == place.root.name]
+    return {
+        "read_at": mine[-1].at if mine else read_at,
+        "reader": place.root.name,
+        "readings": [asdict(reading) for reading in mine],
+        "earlier_readings": [asdict(reading) for reading in read if reading.final != place.root.name],
     }
 
 

@@ -15,6 +15,10 @@ IMAGES = {
     "parquet": "They were decoded from the JPEG or PNG bytes of train*.parquet and test*.parquet.",
 }
 
+LIMITS = """It knows the classes that it was trained on and takes every image for one of them. The figures are those of images from
+the same source as the training images; others (another camera, another crop, resized from another size) are classified worse, by how much
+nobody has measured. The interval holds for the choice of test images, not for another training run."""
+
 
 def render(plan: FinalPlan, metrics: dict[str, Any]) -> str:
     """Return the final's README.md.
@@ -47,16 +51,14 @@ A network for {sweep.data.name}, {metrics["parameters"]:,} parameters, {_length(
 Test accuracy on {metrics["test_examples"]:,} images, 95 % interval {low:.2%} to {high:.2%}{spread}.
 The weights are those of {preferred} (seed {metrics["seed"]}); the test split decided nothing.
 
-{_use()}
+{use()}
 
 `images` is a uint8 tensor of 0..255: batch, height, width, channels. {IMAGES[sweep.data.name]}
-{_programs(metrics)}
-{_figures(metrics)}
+{programs(metrics)}
+{figures(metrics)}
 ## Limits
 
-It knows the classes that it was trained on and takes every image for one of them. The figures are those of images from
-the same source as the training images; others (another camera, another crop, resized from another size) are classified worse, by how much
-nobody has measured. The interval holds for the choice of test images, not for another training run.
+{LIMITS}
 
 ## Origin
 
@@ -70,7 +72,7 @@ Trial {record.trial} of the sweep {sweep.name} ({len(sweep.trial)} fields, seed 
 """
 
 
-def _use() -> str:
+def use() -> str:
     """Return how the network is used: two programs that run as they stand."""
     return """## Use
 
@@ -110,7 +112,7 @@ for file in sys.argv[1:]:
 ```"""
 
 
-def _programs(metrics: dict[str, Any]) -> str:
+def programs(metrics: dict[str, Any]) -> str:
     """Return what other software may run."""
     made = {name: told for name, told in metrics.get("programs", {}).items() if "skipped" not in told}
     if not made:
@@ -131,7 +133,7 @@ def _programs(metrics: dict[str, Any]) -> str:
     )
 
 
-def _figures(metrics: dict[str, Any]) -> str:
+def figures(metrics: dict[str, Any]) -> str:
     """Return calibration, classes and speed; nothing for a final whose test said less."""
     if "test" not in metrics:
         return ""

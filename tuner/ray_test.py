@@ -56,7 +56,7 @@ def _test(order: TestOrder, threads: int) -> dict[str, Any] | str:
     torch.set_num_threads(threads)
     place = Storage.at(order.root, follow=False)
     try:
-        _fetch_record(place)
+        fetch_record(place)
         runs = {}
         for trial, content in order.configs.items():
             config = TrainConfig.model_validate(content)
@@ -76,7 +76,7 @@ def _test(order: TestOrder, threads: int) -> dict[str, Any] | str:
         return f"{error.filename or place}: {error.strerror or error}; mend it, then give the same command again"
 
 
-def _fetch_record(place: Storage) -> None:
+def fetch_record(place: Storage) -> None:
     """Have here what an object store knows of earlier readings, and nothing else: another node may have read the split."""
     if place.mirror is None:
         return

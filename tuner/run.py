@@ -179,7 +179,7 @@ def run_sessions(sessions: Sequence[Session], workplace: Workplace, *, export: b
     epochs_before, device_s_before = sum(budget.epochs for budget in budgets), sum(budget.device_s for budget in budgets)
     resources = active[0].sweep.resources
     slot_s_before, start_slot_s_before = active[0].search.history.slot_s()  # sessions that share workers share their time
-    _connect(resources, workplace)
+    connect(resources, workplace)
     from tuner.ray_driver import drive
     from tuner.ray_watchdog import Watchdog
 
@@ -281,7 +281,7 @@ def failure(history: History) -> str | None:
     return f"all {len(history.trials)} trials failed, {number} of them with: {reason}{remedy}"
 
 
-def _connect(resources: ResourceOptions, workplace: Workplace) -> None:
+def connect(resources: ResourceOptions, workplace: Workplace) -> None:
     """Connect to Ray; a private instance gets the cores of this machine, or as many as the asked-for workers need."""
     num_cpus = max(slots.local_cores(), (resources.workers or 1) * resources.cpus)
     ray_cluster.connect(workplace.address, num_cpus=num_cpus)

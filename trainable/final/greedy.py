@@ -1,4 +1,4 @@
-"""Which networks make an ensemble, and what each counts for: greedy selection on validation predictions. Opens no split; numbers in and out.
+"""Which networks make an ensemble, and what each counts for: greedy selection on validation predictions. Opens no split.
 
 Source: Caruana et al., "Ensemble Selection from Libraries of Models", ICML 2004, doi:10.1145/1015330.1015432: forward selection with
 replacement, beginning with the best, and of the steps on the way the best one. Deviations are marked where they are.
@@ -19,6 +19,7 @@ from trainable.final.figures import Z_95
 # Draws: the shares of an ensemble are multiples of 1 / draws, and the paper's figure 3 is flat long before.
 MAX_DRAWS = 25
 PATIENCE = 5  # draws without a better step, then no further one is tried
+HALVINGS = 25  # leave the temperature right to 1e-6, and the loss, flat around its best, far more so
 SMALLEST = 1e-300  # a probability below is taken for this one: its logarithm must be finite
 
 
@@ -101,11 +102,11 @@ def select(
     sum_NK, members, num_draws, passed_over = probabilities_MNK[best].clone(), {best}, 1, set[int]()
     while len(steps) < MAX_DRAWS and len(steps) - num_draws < PATIENCE:
         scale = 1 / (len(steps) + 1)
-        tried = {one: _loss((sum_NK + probabilities_MNK[one]) * scale, labels_N) for one in range(len(losses))}
-        able = [one for one in tried if one in members or (len(members) < max_members and fits(frozenset(members | {one})))]
+        tried = losses_of((sum_NK + probabilities_MNK) * scale, labels_N)
+        able = [one for one in range(len(tried)) if one in members or (len(members) < max_members and fits(frozenset(members | {one})))]
         drawn = min(able, key=lambda one: tried[one])
         if len(members) < max_members:
-            passed_over |= {one for one in tried if one not in able and tried[one] < tried[drawn]}
+            passed_over |= {one for one in range(len(tried)) if one not in able and tried[one] < tried[drawn]}
         members.add(drawn)
         sum_NK += probabilities_MNK[drawn]
         steps.append(Step(drawn, tried[drawn], int((sum_NK.argmax(dim=1) == labels_N).sum())))
@@ -139,8 +140,12 @@ def gains(before_NK: torch.Tensor, after_NK: torch.Tensor, labels_N: torch.Tenso
 
 
 def losses_of(probabilities_MNK: torch.Tensor, labels_N: torch.Tensor) -> list[float]:
-    """Return each candidate's loss at its own temperature, in nats."""
-    return [_loss(probabilities_NK, labels_N) for probabilities_NK in probabilities_MNK]
+    """Return each candidate's loss at its own temperature, in nats: to cure overconfidence alone, no network need be added."""
+    logits_MNK = probabilities_MNK.clamp_min(SMALLEST).log()
+    temperatures_M = temperature.fit_each(logits_MNK, labels_N, halvings=HALVINGS)
+    logarithms_MNK = (logits_MNK / temperatures_M[:, None, None]).log_softmax(dim=2)
+    losses: list[float] = (-logarithms_MNK.gather(2, labels_N.expand(len(logits_MNK), -1)[:, :, None])).mean(dim=(1, 2)).tolist()
+    return losses
 
 
 def _gain(differences_N: torch.Tensor) -> Gain:
@@ -151,9 +156,3 @@ def _gain(differences_N: torch.Tensor) -> Gain:
 
 def _losses(logits_NK: torch.Tensor, labels_N: torch.Tensor) -> torch.Tensor:
     return nll_loss(logits_NK.double().log_softmax(dim=1), labels_N, reduction="none")
-
-
-def _loss(probabilities_NK: torch.Tensor, labels_N: torch.Tensor) -> float:
-    """Return the loss at the temperature that fits best: overconfidence alone, which a mean cures as well, is no reason to add a network."""
-    logits_NK = probabilities_NK.clamp_min(SMALLEST).log()
-    return temperature.loss(logits_NK, labels_N, temperature.fit(logits_NK, labels_N))

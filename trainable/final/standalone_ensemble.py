@@ -15,13 +15,12 @@ from trainable.final.runs import Together, statistics_of
 from trainable.final.standalone import CODE, bundle, footer, literal
 from trainable.models import ensemble
 
-
-IMPORTS = '''
+IMPORTS = """
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().with_name("code")))
-'''
+"""
 MEMBERS = Template('''
 
 # ---- The networks: the share that each has in the mean, the training pixels by which it normalizes, what it is built with. ----

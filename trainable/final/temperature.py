@@ -2,7 +2,7 @@
 
 Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, arXiv:1706.04599, section 4.2.
 
-Shapes: N images, K classes.
+Shapes: M networks, N images, K classes.
 """
 
 import math
@@ -18,24 +18,34 @@ HALVINGS = 60  # of the interval of inverse temperatures: 20 / 2**60 is below wh
 def fit(logits_NK: torch.Tensor, labels_N: torch.Tensor) -> float:
     """Return the temperature under which the labels are the likeliest, LOWEST..HIGHEST.
 
-    The negative log-likelihood is convex in the inverse temperature, so its slope has one change of sign, found by bisection: no
-    step size, the same answer every time.
-
     Args:
         logits_NK: Of validation images, which were not trained on.
         labels_N: int64.
     """
-    logits_NK = logits_NK.double()
-    of_label_N = logits_NK.gather(1, labels_N[:, None]).squeeze(1)
-    low, high = 1 / HIGHEST, 1 / LOWEST
-    for _ in range(HALVINGS):
-        inverse = (low + high) / 2
-        expected_N = ((logits_NK * inverse).softmax(dim=1) * logits_NK).sum(dim=1)
-        if float((expected_N - of_label_N).mean()) > 0:  # the slope: the loss rises with the inverse temperature
-            high = inverse
-        else:
-            low = inverse
-    return 1 / ((low + high) / 2)
+    return float(fit_each(logits_NK[None], labels_N)[0])
+
+
+def fit_each(logits_MNK: torch.Tensor, labels_N: torch.Tensor, *, halvings: int = HALVINGS) -> torch.Tensor:
+    """Return the temperatures_M under which the labels are the likeliest, float64.
+
+    The negative log-likelihood is convex in the inverse temperature, so its slope has one change of sign, found by bisection: no
+    step size, the same answer every time.
+
+    Args:
+        logits_MNK: Of M networks, each with a temperature of its own.
+        labels_N: int64.
+        halvings: Of the interval of inverse temperatures.
+    """
+    logits_MNK = logits_MNK.double()
+    of_label_MN = logits_MNK.gather(2, labels_N.expand(len(logits_MNK), -1)[:, :, None]).squeeze(2)
+    low_M = torch.full((len(logits_MNK),), 1 / HIGHEST, dtype=torch.float64, device=logits_MNK.device)
+    high_M = torch.full_like(low_M, 1 / LOWEST)
+    for _ in range(halvings):
+        inverse_M = (low_M + high_M) / 2
+        expected_MN = ((logits_MNK * inverse_M[:, None, None]).softmax(dim=2) * logits_MNK).sum(dim=2)
+        rises_M = (expected_MN - of_label_MN).mean(dim=1) > 0  # the slope: the loss rises with the inverse temperature
+        low_M, high_M = torch.where(rises_M, low_M, inverse_M), torch.where(rises_M, inverse_M, high_M)
+    return 1 / ((low_M + high_M) / 2)
 
 
 def loss(logits_NK: torch.Tensor, labels_N: torch.Tensor, temperature: float) -> float:

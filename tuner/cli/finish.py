@@ -1,25 +1,19 @@
 """From survivors to finished models: confirm, promote."""
 
-import errno
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tuner.cli.arguments import Address, Format, Output, Runs, Stored
+from tuner.cli.last_stage import at_work, check_gates, opened, train
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from results.history import History, TrialRecord
     from results.storage import Storage
     from search_spaces.final_options import FinalOptions
     from search_spaces.sweep import Sweep
-    from tuner.final_plan import FinalPlan
-    from tuner.gates import Check
-    from tuner.run import Workplace
-
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 Trials = Annotated[list[str] | None, typer.Option("--trial", "-t", help="A trial; may be repeated.", metavar="ID")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen and what it would cost; train nothing.")]
@@ -55,7 +49,7 @@ def confirm(
 
     if trials and top:
         _refuse_both()
-    place, loaded, history = _opened(sweep, storage)
+    place, loaded, history = opened(sweep, storage)
     refuse_while_running(place, spoken(place, storage), to="confirm its leaders")
     records = finals.choose(history, loaded, trials=trials or (), top=top or 3)
     first = next(iter(ranking.order(history))).trial
@@ -76,7 +70,7 @@ def confirm(
         print(json.dumps(content, indent=2) if output is Format.json else text)
         return
     typer.echo(f"{loaded.name}: confirming {names}", err=True)
-    outcome = _at_work(
+    outcome = at_work(
         address, lambda workplace: confirmations.confirm(loaded, place, history, records, options, workplace, author=author())
     )
     if output is Format.json:
@@ -118,12 +112,12 @@ def promote(
     import json
 
     from tuner import final_plan, finals, finish_text, gates, lineage
-    from tuner.cli import review
+    from tuner.cli import ensemble, review
     from tuner.readiness import refuse_while_running
 
     if sum(map(bool, (trials, top, pareto))) > 1:
         _refuse_both()
-    place, loaded, history = _opened(sweep, storage)
+    place, loaded, history = opened(sweep, storage)
     if not trials:
         refuse_while_running(place, review.spoken(place, storage), to="promote its first trials")
     given: dict[str, Any] = {"top": top, "epochs": epochs, "seeds": seeds, "train_on": train_on}
@@ -148,57 +142,19 @@ def promote(
         *(s for p in plans for s in finish_text.promotion(p)),
     ]:
         typer.echo(line, err=True)
-    made_now = _at_work(
-        address,
-        lambda workplace: finals.promote(loaded, place, history, records, options, resources=loaded.resources, workplace=workplace),
-    )
+    done = at_work(address, lambda workplace: train(loaded, place, history, records, options, workplace))
     if output is Format.json:
-        print(json.dumps([{"folder": str(final.storage), **final.metrics} for final in made_now], indent=2))
-        return
-    for final in made_now:
-        review.show_final(final.storage, final.metrics, made_now=final.made_now)
-    if readings and any(final.made_now for final in made_now):
-        print("\n".join(finish_text.looked_at(lineage.readings(place))))
-
-
-def check_gates(plans: "Sequence[FinalPlan]", options: "FinalOptions") -> "list[Check]":
-    """Return every gate that is set, held against each of the trials; a network is measured only where a gate asks for its latency."""
-    from tuner import gates
-    from tuner.run import cost_counter
-
-    def latency_ms(config: Any) -> float:
-        from trainable.data.shape import image_shape
-        from trainable.latency import forward_ms
-
-        shape = image_shape(config.data)
-        return forward_ms(config, shape.image, shape.num_classes)
-
-    return [
-        check
-        for plan in plans
-        for check in gates.checks(plan, options.gates, cost=lambda config: cost_counter(config.data)(config), latency_ms=latency_ms)
-    ]
-
-
-def announce(sweep: "Sweep", records: "Sequence[TrialRecord]") -> None:
-    """Say what the finals of a sweep file will train, or raise GateRefused where a trial does not meet its gates."""
-    from tuner import final_plan, finish_text, gates
-
-    assert sweep.final is not None
-    plans = [final_plan.plan(sweep, record, sweep.final, sweep.resources) for record in records]
-    gates.refuse(check_gates(plans, sweep.final), sweep.name)
-    for plan in plans:
-        typer.echo("\n".join(finish_text.promotion(plan)), err=True)
-
-
-def _opened(sweep: str, storage: Path) -> "tuple[Storage, Sweep, History]":
-    from results import journal
-    from results.history import History
-    from results.storage import find_sweep
-    from tuner.session import stored
-
-    place = find_sweep(sweep, storage)
-    return place, stored(place), History.of(journal.read(place))
+        told = [{"folder": str(final.storage), **final.metrics} for final in done.finals]
+        print(json.dumps(told + [ensemble.as_data(made) for made in done.ensembles], indent=2))
+    else:
+        for final in done.finals:
+            review.show_final(final.storage, final.metrics, made_now=final.made_now)
+        for made in done.ensembles:
+            ensemble.show(made)
+        if len(looks := lineage.readings(place)) > max(1, len(readings)):
+            print("\n".join(finish_text.looked_at(looks)))
+    if done.refused is not None:
+        raise done.refused
 
 
 def _refuse_both() -> None:
@@ -221,6 +177,8 @@ def _options(sweep: "Sweep", given: "dict[str, Any]", overrides: "Sequence[str]"
         raise SweepError.without_lines(wrong, file="-s")
     if given.get("train_on", "train") not in ("train", "all"):
         raise UsageError(f"--train-on is {given['train_on']}, must be train or all")
+    if options.ensemble is not None and given.get("train_on") == "all":
+        raise UsageError("--train-on is all, must be train with final.ensemble, which leaves no image to select by")
     if given.get("epochs") and options.stages:
         raise UsageError("--epochs cannot be given beside final.stages, whose lengths are their own; change the sweep file's final.stages")
     return FinalOptions.model_validate({**options.model_dump(), **given, "overrides": {**options.overrides, **changed}})
@@ -238,25 +196,3 @@ def _undominated(place: "Storage", columns: str) -> list[str]:
         table.filter(pc.equal(table["rung_epochs"], longest)), [name.strip() for name in columns.split(",") if name.strip()]
     )
     return [str(trial) for trial in rows["trial"].to_pylist()]
-
-
-def _at_work(address: str, work: "Callable[[Workplace], Any]") -> Any:
-    """Return what comes of work on Ray; interrupted, say that the same command goes on."""
-    from tuner import ray_cluster
-    from tuner.errors import SweepFailed
-    from tuner.interrupts import Interrupts, leave
-    from tuner.progress import display
-    from tuner.run import Workplace
-
-    interrupts = Interrupts()
-    interrupts.install()
-    with ray_cluster.released():
-        try:
-            return work(Workplace(address, display, interrupts, lambda text: typer.echo(text, err=True)))
-        except OSError as error:
-            if error.errno not in FULL:
-                raise
-            raise SweepFailed(f"{error.filename or 'the disk'}: {error.strerror}; make room, then give the same command again") from error
-        except KeyboardInterrupt as asked:
-            typer.echo(f"{str(asked) or 'interrupted'}; everything so far is kept, the same command goes on", err=True)
-            leave()

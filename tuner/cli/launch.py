@@ -134,8 +134,7 @@ def _search(
     from results.history import History
     from tuner import finals, ray_cluster
     from tuner import run as running
-    from tuner.cli import review
-    from tuner.cli.finish import announce
+    from tuner.cli import ensemble, last_stage, review
     from tuner.errors import GateRefused, SweepFailed
     from tuner.interrupts import Interrupts, leave
     from tuner.progress import display
@@ -149,12 +148,16 @@ def _search(
             check()
             ending = running.search(sweep, place, source=source, code=code, place=limits_at, workplace=workplace)
             history = History.of(journal.read(place))
-            made, refused = [], None
+            done, refused, confirmed = last_stage.Done([], []), None, None
             if sweep.final is not None and any(map(ranking.eligible, history.trials.values())):
+                if sweep.final.confirm is not None:
+                    confirmed = last_stage.confirm_leaders(sweep, place, history, sweep.final.confirm, workplace)
+                    history = History.of(journal.read(place))
                 records = finals.choose(history, sweep, trials=(), top=sweep.final.top)
                 try:
-                    announce(sweep, records)
-                    made = finals.promote(sweep, place, history, records, sweep.final, resources=sweep.resources, workplace=workplace)
+                    last_stage.announce(sweep, records)
+                    done = last_stage.train(sweep, place, history, records, sweep.final, workplace)
+                    refused = done.refused
                 except GateRefused as error:  # told at the end, below the table
                     refused = error
         except KeyboardInterrupt as asked:
@@ -163,9 +166,13 @@ def _search(
             leave()
     if ending.reason == "nothing to do":
         typer.echo(f"{sweep.name} had ended already, nothing was trained")
-    review.show_top(place, ending, promoted=bool(made))
-    for final in made:
+    review.show_top(place, ending, promoted=bool(done.finals))
+    if confirmed is not None:
+        print("\n" + "\n".join(confirmed))
+    for final in done.finals:
         review.show_final(final.storage, final.metrics, made_now=final.made_now)
+    for made in done.ensembles:
+        ensemble.show(made)
     if failure := running.failure(history):
         raise SweepFailed(failure)
     if refused is not None:

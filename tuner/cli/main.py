@@ -8,6 +8,7 @@
     watch serve                  cli/follow.py
     report                       cli/pages.py
     confirm promote              cli/finish.py
+    ensemble                     cli/ensemble.py
     predict verify               cli/deliver.py
     doctor gc                    cli/operate.py
 
@@ -21,7 +22,7 @@ from typing import Annotated
 
 import typer
 
-from tuner.cli import attend, deliver, finish, follow, launch, operate, pages, prepare, remote, review
+from tuner.cli import attend, deliver, ensemble, finish, follow, launch, operate, pages, prepare, remote, review
 
 # Errors of the file system that another path or other rights mend; a full disk is none.
 USER_MENDS = frozenset({errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.EPERM, errno.EROFS})
@@ -66,6 +67,7 @@ app.command()(review.replay)
 app.command()(pages.report)
 app.command()(finish.confirm)
 app.command()(finish.promote)
+app.command()(ensemble.ensemble)
 app.command()(deliver.predict)
 app.command()(deliver.verify)
 app.command()(operate.doctor)
