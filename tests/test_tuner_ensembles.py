@@ -60,8 +60,8 @@ def sweep(here: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) ->
     """Two finals, on an object store, and a third one that has learned from the validation images."""
     with object_stores.server(), machine(tmp_path_factory.mktemp("machine")):
         place = finished_sweep(Storage.at(ADDRESS))
-        for seed in (0, 1):
-            delivered(place, "t00001", seed=seed, epochs=15)  # enough that both know something
+        for seed in (1, 2):
+            delivered(place, "t00001", seed=seed, epochs=15)  # of which validation makes a mean; of seeds 0 and 1 it would keep one alone
         delivered(place, "t00002", train_on="all")
         yield place
 

@@ -34,7 +34,7 @@ def pretended(address, **options):
     import os
     os.environ.update(ray_cluster.TUNE_SETTINGS)
     if not ray.is_initialized():
-        ray.init(num_cpus=4, num_gpus=3, include_dashboard=False, log_to_driver=False)
+        ray.init(address="local", num_cpus=4, num_gpus=3, include_dashboard=False, log_to_driver=False)
 ray_cluster.connect = pretended
 from tuner.cli.main import main
 main()
