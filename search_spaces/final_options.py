@@ -95,6 +95,9 @@ class FinalOptions(Frozen):
         lr_scaling: linear
         gates: {max_parameters: 5M}
 
+        top: 3
+        confirm: {top: 5, seeds: 3}
+        ensemble: {max_members: 5}
         stages: [{epochs: 50, overrides: {lr: 0.1}}, {epochs: 50, overrides: {lr: 0.01}}]
     """
 

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import math
 import re
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,12 @@ from tuner.simulate import simulate
 
 SLOTS = 2
 RUNGS: dict[str, Any] = {"asha": {"min_epochs": 2, "max_epochs": 18, "eta": 3}}
+
+
+@pytest.fixture(autouse=True)
+def _drawn_whatever_it_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a look takes long, and the next would come late: the simulated sweep may be over by then."""
+    monkeypatch.setattr("tuner.progress.MAX_SHARE", math.inf)
 
 
 class Terminal(io.TextIOWrapper):
