@@ -62,7 +62,8 @@ def _trial(final: Final) -> str:
 
 
 def _content(final: Final, frames: Frames) -> dict[str, Any]:
-    metrics, test = final.metrics, final.metrics.get("test") or {}
+    metrics = final.metrics
+    test = metrics.get(finals.DETAILS) or {}
     runs = metrics.get("runs") or []
     found: dict[str, Any] = {
         "state": "finished" if final.whole else "at work",
