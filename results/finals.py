@@ -17,6 +17,8 @@ from results.storage import Storage
 
 METRICS, LINEAGE, MISTAKES, CHECKSUMS = "metrics.json", "lineage.json", "mistakes.json", "checksums.sha256"
 
+DETAILS = "test"  # the part of `metrics.json` that tells of the test split in detail
+
 # Field of `metrics.json` -> meaning. Numbers of the test split are those of its one reading.
 METRICS_FIELDS: Mapping[str, str] = {
     "epochs": "Length of a run, all stages together.",

@@ -18,7 +18,6 @@ CURVES = ("val_accuracy", "val_loss", "train_accuracy", "train_loss")
 MOST_CLASSES = 100  # of a confusion matrix that is drawn; of larger ones only the commonest pairs are told
 MOST_PAIRS = 20
 MOST_IMAGE_BYTES = 1_000_000  # of all finals together; those of the first ones are kept
-TEST_FIGURES = "test"  # field of `metrics.json`: what the one reading of the test split said, in detail
 MOST_RUNS = 40  # of a stage: a search within it may have had hundreds
 
 _FIGURES = (
@@ -63,7 +62,8 @@ def _trial(final: Final) -> str:
 
 
 def _content(final: Final, frames: Frames) -> dict[str, Any]:
-    metrics, test = final.metrics, final.metrics.get(TEST_FIGURES) or {}
+    metrics = final.metrics
+    test = metrics.get(finals.DETAILS) or {}
     runs = metrics.get("runs") or []
     found: dict[str, Any] = {
         "state": "finished" if final.whole else "at work",

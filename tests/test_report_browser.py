@@ -155,7 +155,7 @@ def test_controls_of_the_pictures_draw_them_anew(page: Page) -> None:
     page.get_by_label("against", exact=True).select_option("device_s")
     expect(page.locator(".pareto .axis .name").last).to_contain_text("device time")
     page.locator("#slices").scroll_into_view_if_needed()
-    page.get_by_label("show", exact=True).last.select_option("score")
+    page.locator("#slices").get_by_label("show", exact=True).select_option("score")
     expect(page.locator(".slices .interval")).to_have_count(0)
 
 
