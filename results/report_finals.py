@@ -18,12 +18,14 @@ CURVES = ("val_accuracy", "val_loss", "train_accuracy", "train_loss")
 MOST_CLASSES = 100  # of a confusion matrix that is drawn; of larger ones only the commonest pairs are told
 MOST_PAIRS = 20
 MOST_IMAGE_BYTES = 1_000_000  # of all finals together; those of the first ones are kept
+MOST_MEMBERS = 4  # of an ensemble with a box of their own in the lineage
 MOST_RUNS = 40  # of a stage: a search within it may have had hundreds
 
 _FIGURES = (
     "epochs", "parameters", "val_accuracy", "val_loss", "test_accuracy", "test_accuracy_low", "test_accuracy_high", "test_accuracy_mean",
     "test_accuracy_sd", "test_accuracy_views", "test_examples",
 )  # fmt: skip
+_MEMBER = ("seed", "share", "parameters", "val_accuracy")  # of an ensemble
 _RUN = ("seed", "epochs", "val_accuracy", "test_accuracy")
 
 
@@ -78,6 +80,10 @@ def _content(final: Final, frames: Frames) -> dict[str, Any]:
         "confirmed": _confirmed(final, frames),
         "lineage": _lineage(final, frames),
     }
+    if metrics.get("members"):
+        found["members"] = [
+            {"final": str(member["final"])} | {name: significant(member[name]) for name in _MEMBER} for member in metrics["members"]
+        ]
     if metrics.get("val_accuracy") is not None and (examples := (metrics.get("check") or {}).get("examples")):
         found["val_accuracy_low"], found["val_accuracy_high"] = map(significant, wilson(metrics["val_accuracy"], int(examples)))
     if test.get("per_class"):
@@ -220,7 +226,15 @@ def _lineage(final: Final, frames: Frames) -> list[dict[str, Any]]:
     confirmed = _confirmed(final, frames)
     if trial and confirmed is not None:
         box("confirmation", confirmed["id"], ("fresh seeds", confirmed["seeds"], False))
-    if told:
+    members = told.get("members") or []
+    for member in members[:MOST_MEMBERS]:
+        counts = (("counts for", f"{member['share']:.0%}", False), ("weights", member.get("weights"), True))
+        box("member", f"{member['final']} seed {member['seed']}", *counts)
+    if rest := members[MOST_MEMBERS:]:
+        box("members", f"{len(rest)} more", ("count for", f"{sum(member['share'] for member in rest):.0%}", False))
+    if told.get("members"):
+        box("ensemble", final.id, ("parameters", f"{final.metrics['parameters']:,}", False))
+    elif told:
         stages = told.get("stages") or []
         seeds = ", ".join(str(run.get("seed")) for run in final.metrics.get("runs") or [])
         kept = (

@@ -99,6 +99,24 @@ def test_lineage_goes_from_the_data_to_the_files_with_their_hashes(stored: Stora
     assert weights[1:] == [demo_finals._hash(f"{first['id']}model.safetensors"), True]
 
 
+def test_ensemble_is_told_with_its_members_instead_of_a_trial(place: Storage) -> None:
+    members = [
+        {"final": f"{FIRST}-9ep-{n}", "seed": n, "share": 1 / 6, "parameters": 10, "val_accuracy": 0.9, "weights": f"{n}" * 64}
+        for n in range(6)
+    ]
+    for name, gone in (("metrics.json", ()), ("lineage.json", ("trial", "stages", "config_hash"))):
+        content = {key: value for key, value in json.loads(place.read(name)).items() if key not in gone} | {"members": members}
+        place.write_atomic(name, json.dumps(content).encode())
+    final = of(place)
+    assert (final["state"], final["remark"]) == ("finished", "")
+    assert [(member["seed"], member["share"]) for member in final["members"]] == [(n, 0.166667) for n in range(6)]
+    boxes = [(box["step"], box["name"]) for box in final["lineage"]]
+    assert boxes[2:] == [
+        *(("member", f"{FIRST}-9ep-{n} seed {n}") for n in range(4)), ("members", "2 more"), ("ensemble", final["id"]),
+        ("test split", "read once"), ("files", f"finals/{final['id']}"),
+    ]  # fmt: skip
+
+
 def test_confusions_of_many_classes_are_told_by_the_commonest_pairs() -> None:
     n = report_finals.MOST_CLASSES + 1
     matrix = [[5 if i == j else 0 for j in range(n)] for i in range(n)]

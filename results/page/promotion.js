@@ -61,7 +61,7 @@ function list(store) {
   const cells = (final) => (final.state === "damaged" ? [h("td", { colspan: 7, class: "problem" }, final.remark)] : [
     h("td", { class: "spare" }, from(final)),
     h("td", { class: "number spare" }, final.epochs ? count(final.epochs) : ""),
-    h("td", { class: "number spare" }, final.runs.length || final.stages.at(-1)?.runs || ""),
+    h("td", { class: "number spare" }, final.members ? "" : final.runs.length || final.stages.at(-1)?.runs || ""),
     h("td", { class: "number spare" }, sweep.percent && final.search ? score(sweep, final.search.score) : ""),
     h("td", { class: "number" }, final.val_accuracy === null ? (final.train_on === "all" ? "learned from" : "") : percent(final.val_accuracy)),
     h("td", { class: "number" }, final.state === "at work" ? state(final) : interval(final.test_accuracy, final.test_accuracy_low, final.test_accuracy_high)),

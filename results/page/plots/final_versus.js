@@ -15,8 +15,9 @@ export const versus = {
     if (final.state !== "finished") return { title: `${final.id} is not finished`, empty: "Its figures appear when all of its runs are trained and the test split was read." };
     if (!told.length) return { title: id, absent: true, empty: "No figures." };
     const test = final.test_accuracy !== null && final.test_accuracy !== undefined;
+    const what = final.members ? `Mean of ${plural(final.members.length, "network")}` : `${id}, trained in full`;
     return {
-      title: test ? `${id}, trained in full: ${percent(final.test_accuracy)} of the test images right` : `${id}, trained in full`,
+      title: test ? `${what}: ${percent(final.test_accuracy)} of the test images right` : what,
       subtitle: `Bars: 95 % intervals${final.runs.length > 1 ? "; small dots: every seed" : ""}. ${final.train_on === "all" ? "It has learned from the validation images, which therefore say nothing of it. " : ""}${test ? `The test split was ${readings(final)}${final.test_readings > 1 ? ", first" : ","} after every choice was made, and chose nothing.` : ""}`,
     };
   },
@@ -57,7 +58,8 @@ function lines(final, sweep) {
   if (sweep.percent && final.search) add("search", `epoch ${final.search.epochs}, one run`, final.search.score, final.search.low, final.search.high, { single: true });
   if (sweep.percent && final.confirmed) add("confirmed", `mean of ${plural(final.confirmed.seeds, "fresh seed")}`, final.confirmed.score, final.confirmed.low, final.confirmed.high);
   const dots = (name) => (final.runs?.length > 1 ? final.runs.map((run) => run[name]).filter(known) : []);
-  add("final, validation", `${plural(final.epochs ?? 0, "epoch")}, the kept run`, final.val_accuracy, final.val_accuracy_low, final.val_accuracy_high, { dots: dots("val_accuracy") });
+  for (const member of final.members ?? []) add(`${member.final.split("-")[0]}, seed ${member.seed}`, `validation, counts for ${percent(member.share, 0)}`, member.val_accuracy);
+  add(final.members ? "all, validation" : "final, validation", final.members ? "which selected them" : `${plural(final.epochs ?? 0, "epoch")}, the kept run`, final.val_accuracy, final.val_accuracy_low, final.val_accuracy_high, { dots: dots("val_accuracy") });
   add("final, test", readings(final), final.test_accuracy, final.test_accuracy_low, final.test_accuracy_high, { test: true, dots: dots("test_accuracy") });
   return found;
 }
