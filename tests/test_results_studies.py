@@ -109,3 +109,11 @@ def test_a_reduced_sweep_is_valid_and_has_values_for_the_rows_it_stands_beside(p
 def test_a_folder_that_is_no_sweep_is_refused_with_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert studies.main(["keep", str(tmp_path / "nothing"), str(tmp_path), "--machine", "x", "--data", "y"]) == 2
     assert "nothing" in capsys.readouterr().err
+
+
+def test_the_page_is_what_the_records_say() -> None:
+    root = Path(__file__).parents[1]
+    page = studies.render(studies.read(root / "benchmarks/records/studies"))
+    assert (root / "docs/studies.md").read_text() == page, (
+        "run: python -m results.studies show benchmarks/records/studies > docs/studies.md"
+    )
