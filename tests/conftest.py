@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).parent.parent
 
@@ -50,3 +50,12 @@ def browser() -> "Iterator[Browser]":
 
     with launched() as browser:
         yield browser
+
+
+@pytest.fixture(scope="module")
+def desk(browser: "Browser") -> "Iterator[Page]":
+    """One wide window for all tests of a file. Whatever its pages complain of, or ask the network for, fails the last test."""
+    from tests.browsers import watched
+    from tests.report_pages import WIDE
+
+    yield from watched(browser, viewport=WIDE, color_scheme="light", accept_downloads=True)

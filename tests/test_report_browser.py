@@ -1,21 +1,14 @@
 """The report in a real Chromium: the table, its pictures and the panel; every control is used, and what it does is looked at."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browsers import draw_all, opened, watched
+from tests.browsers import draw_all, opened
 from tests.report_pages import WIDE, address, ids, row
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def desk(browser: Browser) -> Iterator[Page]:
-    """One wide window for all tests; each opens the page anew. Whatever it complains of, or asks the network for, fails the last test."""
-    yield from watched(browser, viewport=WIDE, color_scheme="light", accept_downloads=True)
 
 
 @pytest.fixture

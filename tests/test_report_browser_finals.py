@@ -1,24 +1,18 @@
 """The finals of the report in a real Chromium: each is chosen, drawn, named, saved; and what their files say stays text."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from results import report
 from results.storage import Storage
 from tests import demo_finals, demo_sweep, recorded
-from tests.browsers import draw_all, opened, watched
+from tests.browsers import draw_all, opened
 from tests.report_pages import EVIL, PHONE, WIDE, address
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def desk(browser: Browser) -> Iterator[Page]:
-    yield from watched(browser, viewport=WIDE, color_scheme="light", accept_downloads=True)
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import Command, caller
 from pictures import write_parquet
 from sweeps import START, by_quality, flat_cost, make_sweep
 
@@ -16,11 +16,8 @@ from results.events import Confirmed, stamp
 from results.history import History
 from results.storage import Storage
 from tuner import finals, ray_cluster
-from tuner.cli import main
 from tuner.session import hold
 from tuner.simulate import simulate
-
-Command = Callable[..., tuple[int, str, str]]
 
 SPACE = {
     "model": {"family": "resnet", "blocks": [1], "channels": {"choice": [4, 8]}},
@@ -48,15 +45,7 @@ def shortlist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setattr(ray_cluster, "connect", lambda *arguments, **options: pytest.fail("Ray was asked for"))
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["shortlist", *arguments])
-        with pytest.raises(SystemExit) as left:
-            main.main()
-        said = capsys.readouterr()
-        return int(left.value.code or 0), said.out, said.err
-
-    return call
+    return caller(monkeypatch, capsys)
 
 
 def untouched(storage: Storage) -> bool:
@@ -227,3 +216,10 @@ def _plan(storage: Storage) -> tuple[Any, Storage]:
     sweep, history = stored_sweep(storage), History.of(journal.read(storage))
     plan = final_plan.plan(sweep, ranking.leaders(history)[0], FinalOptions(), sweep.resources)
     return plan.stage(0), finals.place_of(storage, plan)
+
+
+def test_the_most_members_on_the_command_line_are_those_of_the_sweep_file(shortlist: Command) -> None:
+    from search_spaces.final_options import MAX_MEMBERS
+
+    code, _, err = shortlist("ensemble", "test", "--max-members", str(MAX_MEMBERS + 1))
+    assert (code, f"less than or equal to {MAX_MEMBERS}" in err) == (2, True), err

@@ -11,6 +11,7 @@ from typing import Any
 import object_stores
 import pytest
 import torch
+from command_line import caller
 from deliveries import delivered, finished_sweep
 from object_stores import machine
 from PIL import Image
@@ -24,7 +25,6 @@ from trainable.config.data import DataConfig
 from trainable.data.resident import resident
 from trainable.final.published import load
 from tuner import ensemble_pool, ensemble_text, ensembles, lineage, ray_cluster
-from tuner.cli import main
 from tuner.ensembles import Outcome
 from tuner.errors import GateRefused, UsageError
 from tuner.session import stored
@@ -184,13 +184,7 @@ def test_fewer_than_two_runs_are_refused_with_what_to_do(made: Outcome, sweep: S
 def test_dry_run_and_refusals_on_the_command_line(
     made: Outcome, sweep: Storage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["shortlist", *arguments])
-        with pytest.raises(SystemExit) as left:
-            main.main()
-        said = capsys.readouterr()
-        return int(left.value.code or 0), said.out, said.err
-
+    call = caller(monkeypatch, capsys)
     code, out, _ = call("ensemble", ADDRESS, "--dry-run")
     assert code == 0
     assert out.startswith("at most 25 of these 2 runs, selected on validation")
