@@ -33,7 +33,10 @@ START = 1_700_000_000.0
 COMMANDS = {
     "leaderboard": ("leaderboard", "SWEEP"),
     "leaderboard --where": ("leaderboard", "SWEEP", "--where", "lr < 0.01 and optimizer == 'sgd'"),
+    "leaderboard --at-epoch": ("leaderboard", "SWEEP", "--at-epoch", "9"),
+    "leaderboard --pareto": ("leaderboard", "SWEEP", "--pareto", "score,parameters"),
     "leaderboard -o json": ("leaderboard", "SWEEP", "-o", "json"),
+    "leaderboard -o csv": ("leaderboard", "SWEEP", "-o", "csv"),
     "status": ("status", "SWEEP"),
     "show": ("show", "SWEEP", "7"),
     "compare": ("compare", "SWEEP", "7", "8", "9"),

@@ -114,8 +114,8 @@ def _fronts(frames: Frames) -> dict[str, list[int]]:
     ranked = frames.board[frames.board["rank"].notna()].reset_index(drop=True)  # the ranked are the first rows
     fronts = {}
     for cost in COSTS:
-        stands = undominated(ranked, ["score", cost], [frames.sign, -1]) if len(ranked) else pd.Series([], dtype=bool)
-        fronts[cost] = np.flatnonzero(stands.to_numpy()).tolist()
+        points = ranked[["score", cost]].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+        fronts[cost] = np.flatnonzero(undominated(points, [frames.sign, -1])).tolist()
     return fronts
 
 

@@ -1,11 +1,12 @@
 """Rows of a leaderboard, chosen and ordered: at one epoch, undominated, by a condition, by a column. Arrow in, Arrow out."""
 
 import difflib
+import math
+from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from results.derived import About
 from results.errors import BadQuestion
@@ -21,23 +22,21 @@ def at_epoch(board: pa.Table, curves: pa.Table, epoch: int) -> pa.Table:
         BadQuestion: No trial was trained for so long.
     """
     about = About.of(board)
-    there = curves.filter(pc.equal(curves["epoch"], epoch))
-    if not there.num_rows:
-        longest = pc.max(curves["epoch"]).as_py() or 0
+    reached = zip(*(curves[name].to_pylist() for name in ("trial", "epoch", about.metric)), strict=True)
+    scores = {trial: score for trial, of_epoch, score in reached if of_epoch == epoch}
+    if not scores:
+        longest = max(curves["epoch"].to_pylist(), default=0)
         raise BadQuestion(f"--at-epoch {epoch}: no trial was trained for so long, the longest has {longest} epochs")
-    scores = dict(zip(there["trial"].to_pylist(), there[about.metric].to_pylist(), strict=True))
-    rows = board.filter(pc.is_in(board["trial"], value_set=pa.array(list(scores))))
-    found = [scores[trial] for trial in rows["trial"].to_pylist()]
-    finite = [score is not None and abs(score) < float("inf") for score in found]
-    better = -1 if about.mode == "max" else 1
-    trials = rows["trial"].to_pylist()
-    order = sorted(range(len(found)), key=lambda i: (not finite[i], better * found[i] if finite[i] else 0.0, trials[i]))
-    rank = [place + 1 if finite[i] else None for place, i in enumerate(order)]
-    rows = rows.take(pa.array(order, type=pa.int64()))
-    columns = {"rank": rank, "rung_epochs": [epoch] * len(order), "score": [found[i] if finite[i] else None for i in order]}
-    for name, values in columns.items():
-        field = rows.schema.field(name)
-        rows = rows.set_column(rows.schema.get_field_index(name), field, pa.array(values, type=field.type))
+    trials = board["trial"].to_pylist()
+    there = sorted((row for row, trial in enumerate(trials) if trial in scores), key=lambda row: trials[row])
+    finite = [row for row in there if (score := scores[trials[row]]) is not None and math.isfinite(score)]
+    finite.sort(key=lambda row: scores[trials[row]], reverse=about.mode == "max")  # equals stay as they stood, in both directions
+    ranked = set(finite)
+    rows = _take(board, [*finite, *(row for row in there if row not in ranked)])
+    told = {"rank": range(1, len(finite) + 1), "score": [scores[trials[row]] for row in finite]}
+    for name, values in {**told, "rung_epochs": [epoch] * len(there)}.items():
+        place, field = rows.schema.get_field_index(name), rows.schema.field(name)
+        rows = rows.set_column(place, field, [_numbers(values, field.type), pa.nulls(len(there) - len(values), field.type)])
     return rows
 
 
@@ -47,8 +46,9 @@ def pareto(board: pa.Table, columns: Sequence[str]) -> pa.Table:
     Raises:
         BadQuestion: A column is not there, or not a number.
     """
+    import numpy as np
+
     from results.analysis import pareto as analysis
-    from results.leaderboard import frame
 
     about = About.of(board)
     names = [_known(board, name, "--pareto") for name in columns]
@@ -56,8 +56,9 @@ def pareto(board: pa.Table, columns: Sequence[str]) -> pa.Table:
         if not (pa.types.is_integer(board.schema.field(name).type) or pa.types.is_floating(board.schema.field(name).type)):
             raise BadQuestion(f"--pareto {name}: not a number, must be a column of numbers, such as score, parameters or wall_s")
     sign = 1 if about.mode == "max" else -1
-    stands = analysis.undominated(frame(board), names, analysis.directions(names, metric=about.metric, sign=sign))
-    return board.filter(pa.array(stands))
+    points = np.array([board[name].to_pylist() for name in names], dtype=float).T
+    stands = analysis.undominated(points, analysis.directions(names, metric=about.metric, sign=sign))
+    return _take(board, np.flatnonzero(stands).tolist())
 
 
 def where(board: pa.Table, names: Sequence[str], holds: Callable[[Callable[[str], Any]], bool]) -> pa.Table:
@@ -76,7 +77,7 @@ def where(board: pa.Table, names: Sequence[str], holds: Callable[[Callable[[str]
     def row(index: int) -> Callable[[str], Any]:
         return lambda name: columns[name][index]
 
-    return board.filter(pa.array([holds(row(index)) for index in range(board.num_rows)], type=pa.bool_()))
+    return _take(board, [index for index in range(board.num_rows) if holds(row(index))])
 
 
 def sort(board: pa.Table, column: str) -> pa.Table:
@@ -90,7 +91,7 @@ def sort(board: pa.Table, column: str) -> pa.Table:
     present = (i for i, value in enumerate(values) if value is not None)
     order = sorted(present, key=values.__getitem__, reverse=column.startswith("-"))  # equals stay as they stood, in both directions
     rest = [i for i, value in enumerate(values) if value is None]
-    return board.take(pa.array([*order, *rest], type=pa.int64()))
+    return _take(board, [*order, *rest])
 
 
 def pick(board: pa.Table, columns: Sequence[str]) -> pa.Table:
@@ -100,6 +101,16 @@ def pick(board: pa.Table, columns: Sequence[str]) -> pa.Table:
         BadQuestion: One is not there.
     """
     return board.select([_known(board, name, "--columns") for name in columns])
+
+
+def _take(board: pa.Table, rows: Sequence[int]) -> pa.Table:
+    return board.take(_numbers(rows, pa.int64()))
+
+
+def _numbers(values: Sequence[float], kind: pa.DataType) -> pa.Array:
+    """Return `pa.array` of int64 or float64 without its import of pandas, which takes longer than choosing among 10,000 trials."""
+    buffer = pa.py_buffer(array("q" if pa.types.is_integer(kind) else "d", values))
+    return pa.Array.from_buffers(kind, len(values), [None, buffer])
 
 
 def _known(board: pa.Table, name: str, option: str) -> str:

@@ -120,7 +120,7 @@ def test_front_holds_what_nothing_beats() -> None:
             and not np.isnan(point).any()
             for point in points
         ]
-        assert undominated(frame, columns, signs).tolist() == by_hand
+        assert undominated(frame[columns].to_numpy(), signs).tolist() == by_hand
 
 
 def test_noise_between_epochs_is_that_of_the_curves() -> None:

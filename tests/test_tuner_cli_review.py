@@ -92,6 +92,16 @@ finally:
 """
 
 LOOKS = "leaderboard digits , show digits 7 , compare digits 1 7 , winners , status digits"
+ASKS = (
+    "--at-epoch 2",
+    "--pareto score,parameters",
+    "--where lr<1",
+    "--sort -lr",
+    "-o json",
+    "-o csv",
+    "-o markdown",
+    "--columns started_at",
+)
 
 
 def test_commands_that_look_answer_without_torch_ray_or_pandas(runs: Path) -> None:
@@ -99,6 +109,12 @@ def test_commands_that_look_answer_without_torch_ray_or_pandas(runs: Path) -> No
     result = subprocess.run([sys.executable, "-c", SCRIPT, LOOKS], capture_output=True, text=True, check=True, env=environment)
     assert result.stderr == "heavy: []\n"
     assert result.stdout.count("next: ") == 4
+
+
+def test_every_way_to_ask_the_leaderboard_does_without_pandas(runs: Path) -> None:
+    environment, asked = os.environ | {"PYTHONPATH": str(ROOT)}, " , ".join(f"leaderboard digits {how}" for how in ASKS)
+    result = subprocess.run([sys.executable, "-c", SCRIPT, asked], capture_output=True, text=True, check=True, env=environment)
+    assert result.stderr == "heavy: []\n"
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["colour", "NO_COLOR"])
