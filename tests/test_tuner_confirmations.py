@@ -87,6 +87,12 @@ def test_figures_are_means_over_the_fresh_seeds_and_the_order_is_theirs(searched
     assert all(row.behind is not None and row.behind.mean > 0 for row in outcome.rows[1:])
 
 
+def test_an_interval_of_an_accuracy_stays_within_none_and_all(searched: tuple[Sweep, Storage]) -> None:
+    ends = [(row.figures["low"], row.figures["high"]) for row in confirmed(*searched, seeds=2, spread=0.5).rows]
+    assert all(low is not None and high is not None and 0 <= low < high <= 1 for low, high in ends)
+    assert any(low == 0 or high == 1 for low, high in ends), "else this test shows nothing"
+
+
 def test_luck_is_measured_at_the_epoch_at_which_the_trial_stood(searched: tuple[Sweep, Storage]) -> None:
     sweep, storage = searched
     outcome = confirmed(sweep, storage, top=4)

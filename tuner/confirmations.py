@@ -7,6 +7,7 @@ A confirmation is a sweep of its own in `confirmations/<id>/`: its sampler gives
 import hashlib
 import itertools
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -142,6 +143,7 @@ def evaluate(sweep: Sweep, place: Storage, runs: History, records: Sequence[Tria
         made_now: Whether any was trained just now.
     """
     sign = sweep.objective.sign
+    most = 1.0 if sweep.objective.metric == "val_accuracy" else math.inf  # a share of images; a loss has no end
     mine = {record.trial: _runs_of(record, runs) for record in records}
     done = {trial: {int(run.config[SEED]): run for run in found if run.status == "completed"} for trial, found in mine.items()}
     scores = {
@@ -158,8 +160,8 @@ def evaluate(sweep: Sweep, place: Storage, runs: History, records: Sequence[Tria
         mean = fmean(own) if own else None
         figures: dict[str, float | None] = {
             "mean": mean,
-            "low": None if half is None or mean is None else mean - half,
-            "high": None if half is None or mean is None else mean + half,
+            "low": None if half is None or mean is None else max(0.0, mean - half),
+            "high": None if half is None or mean is None else min(most, mean + half),
             "sd": stdev(own) if len(own) > 1 else None,
             "n": len(own),
             "failed": sum(run.status in ranking.UNRANKED for run in mine[record.trial]),
