@@ -4,7 +4,8 @@
     python -m results.studies show benchmarks/records/studies > docs/studies.md
 
 A sweep stands beside a table when its name is the table's sweep, or begins with it and a dash: `vgg-batchnorm-small` is `vgg-batchnorm`
-at another size. Ours are validation accuracies, of trials trained in full, with their standard deviation over seeds; finals give test ones.
+at another size. Ours are validation accuracies, of trials trained in full, with their standard deviation over seeds. What was promoted
+stands below with what the test split said.
 """
 
 import argparse
@@ -15,11 +16,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from results import curves, derived, leaderboard, study_claims
+from results import curves, derived, finals, leaderboard, study_claims
 from results.analysis.frames import Frames
 from results.analysis.landscape import landscape
 from results.derived import About
 from results.errors import ResultsError
+from results.finals import Final
 from results.published import STUDIES, Row, Study
 from results.storage import Storage
 from results.tables import TextColumn, markdown
@@ -56,11 +58,13 @@ class Measured:
         name: Its name.
         frames: Its leaderboard and curves, and what they say of themselves.
         size: How large it was.
+        finals: What was promoted from it, with figures alone.
     """
 
     name: str
     frames: Frames
     size: Size
+    finals: Sequence[Final] = ()
 
     @property
     def board(self) -> "pd.DataFrame":
@@ -96,6 +100,9 @@ def keep(storage: Storage, records: Path, *, machine: str, data: str) -> Path:
     derived.write(kept, curves.NAME, curves.read_table(storage))
     size = Size(data=data, train_examples=said.get("train_examples"), validation=said["validation"], machine=machine)
     kept.write_atomic(ABOUT, (json.dumps(asdict(size), indent=2) + "\n").encode())
+    for final in finals.read(storage):
+        if final.whole:
+            kept.write_atomic(f"finals/{final.id}/{finals.METRICS}", (json.dumps(final.metrics, indent=2) + "\n").encode())
     return kept.root
 
 
@@ -109,7 +116,7 @@ def read(records: Path) -> list[Measured]:
     found = []
     for folder in sorted(path.parent for path in records.glob(f"*/{ABOUT}")):
         storage = Storage(folder)
-        found.append(Measured(folder.name, Frames.read(storage), Size(**json.loads(storage.read(ABOUT)))))
+        found.append(Measured(folder.name, Frames.read(storage), Size(**json.loads(storage.read(ABOUT))), finals.read(storage)))
     return found
 
 
@@ -165,6 +172,7 @@ def _study(study: Study, measured: Sequence[Measured]) -> Iterator[str]:
         yield markdown([labels, *theirs, *(ours or [TextColumn("ours", [NOT_MEASURED] * len(table.rows))])])
         for sweep in beside:
             yield f"`{sweep.name}`: {_size(sweep)}.{_bands(sweep)}\n"
+            yield from _finals(sweep)
 
 
 def _cell(sweep: Measured, row: Row) -> str:
@@ -187,6 +195,35 @@ def _cell(sweep: Measured, row: Row) -> str:
     spread = f" ± {best.std():.2f}" if len(best) > 1 else ""
     early = f", to epoch {epochs}" if epochs < sweep.about.max_epochs else ""
     return f"{best.mean():.2f}{spread} (n = {len(best)}{early})"
+
+
+def _finals(sweep: Measured) -> Iterator[str]:
+    """Yield what was promoted, and what was confirmed before; mostly nothing."""
+    confirmed = sweep.board[sweep.board["confirmed_score"].notna()] if "confirmed_score" in sweep.board.columns else sweep.board[:0]
+    for row in confirmed.to_dict("records"):
+        mean, low, high = (100 * row[f"confirmed_{name}"] for name in ("score", "low", "high"))
+        runs = f"{row['confirmed_seeds']} fresh seeds of {sweep.about.max_epochs} epochs"
+        interval = f" [{low:.2f} to {high:.2f}]" if row["confirmed_seeds"] > 1 else ""
+        yield f"Confirmed: {row['trial']} over {runs}, {mean:.2f}{interval} % of the validation images.\n"
+    told = [_final(final) for final in sweep.finals if final.whole]
+    if told:
+        yield "Promoted, each tested once; the interval is Wilson's of the run that validation chose:\n"
+        heads = ("final", "parameters", "epochs", "val %", "test %", "95 % interval", "test % over runs")
+        columns = zip(heads, zip(*told, strict=True), strict=True)
+        yield markdown([TextColumn(head, list(cells), right=head != "final") for head, cells in columns])
+
+
+def _final(final: Final) -> tuple[str, ...]:
+    figures = final.metrics
+
+    def percent(name: str) -> str:
+        return NOT_MEASURED if figures.get(name) is None else f"{100 * figures[name]:.2f}"
+
+    num_runs = len(figures.get("runs", ()))
+    over_runs = f"{percent('test_accuracy_mean')} ± {percent('test_accuracy_sd')} (n = {num_runs})" if num_runs > 1 else NOT_MEASURED
+    interval = f"{percent('test_accuracy_low')} to {percent('test_accuracy_high')}"
+    counts = (f"{figures['parameters']:,}", f"{figures['epochs']:,}")
+    return final.id, *counts, percent("val_accuracy"), percent("test_accuracy"), interval, over_runs
 
 
 def _bands(sweep: Measured) -> str:
