@@ -182,7 +182,8 @@ def on_ray(repeats: int, trials: int, peer_trials: int, new_actor_trials: int) -
             runs[name].append(json.loads(fresh(side, str(number))))
             print(name, runs[name][-1], file=sys.stderr, flush=True)
     found: dict[str, Any] = {
-        name: {key: spread([run[key] for run in side]) for key in side[0]} | {"trials": sides[name][1]} for name, side in runs.items()
+        name: {key: spread([run[key] for run in side]) for key in side[0] if all(key in run for run in side)} | {"trials": sides[name][1]}
+        for name, side in runs.items()
     }
     per_trial = {name: [(run["wall_s"] - run["start_s"]) / sides[name][1] for run in side] for name, side in runs.items()}
     for name, values in per_trial.items():

@@ -54,8 +54,8 @@ def _note(folder: str, began: float, first: bool) -> None:
 def _switches(folder: Path, epoch_s: float, slots: int) -> dict[str, float]:
     """Return the seconds from one segment's last epoch to the next one's first on the same worker, and what slots idled per segment.
 
-    A worker that is replaced has no next segment, so the first figure is blind to it; the second counts the time of its successor's
-    start, too. It is counted from the first epoch of all to the last.
+    A worker that is replaced has no next segment, so the first figures are blind to it, and missing where each is; the last one counts
+    the time of its successor's start, too. It is counted from the first epoch of all to the last.
     """
     workers = [[tuple(map(float, line.split())) for line in path.read_text().splitlines()] for path in folder.glob("epochs-*")]
     gaps = sorted(after[0] - before[1] for epochs in workers for before, after in itertools.pairwise(epochs) if after[2])
@@ -63,13 +63,14 @@ def _switches(folder: Path, epoch_s: float, slots: int) -> dict[str, float]:
     span_s = max(end for _, end, _ in everything) - min(began for began, _, _ in everything)
     trained_s = sum(end - began for began, end, _ in everything)
     segments = sum(first for *_, first in everything)
-    return {
-        "segments": segments,
+    found = {"segments": segments, "idle_s_per_segment": (span_s * slots - trained_s) / segments}
+    if not gaps:
+        return found
+    return found | {
         "gap_median_s": statistics.median(gaps),
         "gap_99th_s": gaps[int(0.99 * (len(gaps) - 1))],
         "gap_largest_s": gaps[-1],
         "gaps_within_0.2_s": sum(gap <= 0.2 for gap in gaps) / len(gaps),
-        "idle_s_per_segment": (span_s * slots - trained_s) / segments,
     }
 
 
