@@ -3,6 +3,7 @@
 Shapes: N images, H height, W width, C channels.
 """
 
+import contextlib
 import tempfile
 import time
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import torch
 from trainable.allocator import keep_freed_memory
 from trainable.config.train import TrainConfig
 from trainable.data.resident import TrainingData, resident
+from trainable.errors import TrainableError
 from trainable.training import Training
 
 # A rate that moves no weight far: what is measured is time, and a configuration that diverges would show none.
@@ -41,10 +43,13 @@ class Throughput:
 
 
 def set_up(config: TrainConfig, *, threads: int) -> None:
-    """Make this process what a worker is: its threads, its memory, the data on the device."""
+    """Make this process what a worker is after its first trial: its threads, its memory, the data on the device, all imports."""
     torch.set_num_threads(threads)
     keep_freed_memory()
-    resident(config.data, _device())
+    device = _device()
+    data = resident(config.data, device)
+    with contextlib.suppress(TrainableError):  # `measure` says so
+        Training(config, _part(data, config.batch_size, config.batch_size), device)
 
 
 def measure(config: TrainConfig, *, seconds: float) -> Throughput:
@@ -61,15 +66,16 @@ def measure(config: TrainConfig, *, seconds: float) -> Throughput:
     data = resident(config.data, device)
     config = config.model_copy(update={"lr": LR, "max_epochs": max(config.max_epochs, 4)})
     probe_N = min(len(data.train_labels_N), PROBE_BATCHES * config.batch_size)
-    started = time.perf_counter()
     training = Training(config, _part(data, probe_N, probe_N), device)
-    build_s = time.perf_counter() - started
     training.train_epoch()
     probed = training.train_epoch()
     train_image_s, val_image_s = _per_image(probed.images_per_s, probed.device_s, training.data)
     num_train = min(len(data.train_labels_N), max(probe_N, _whole_batches(TRAINING_SHARE * seconds / train_image_s, config.batch_size)))
     num_val = min(len(data.val_labels_N), max(probe_N, int((1 - TRAINING_SHARE) / 2 * seconds / max(val_image_s, 1e-9))))
-    training = Training(config, _part(data, num_train, num_val), device)
+    data = _part(data, num_train, num_val)
+    started = time.perf_counter()
+    training = Training(config, data, device)
+    build_s = time.perf_counter() - started
     measured = training.train_epoch()
     train_image_s, val_image_s = _per_image(measured.images_per_s, measured.device_s, training.data)
     with tempfile.TemporaryDirectory(prefix="shortlist-") as folder:
