@@ -70,9 +70,11 @@ def opened(page: Page, file: Path, address: str = "") -> None:
 
 
 def draw_all(page: Page) -> None:
-    """Scroll past every picture, so that all are drawn, and back."""
-    for section in page.query_selector_all("main > section:not([hidden])"):
-        section.scroll_into_view_if_needed()
+    """Scroll past every picture, so that all are drawn, and back. The page grows meanwhile."""
+    top = 0
+    while top < page.evaluate("document.documentElement.scrollHeight"):
+        page.evaluate("top => scrollTo(0, top)", top)
         page.wait_for_timeout(50)
+        top += page.evaluate("innerHeight")
     page.evaluate("scrollTo(0, 0)")
     page.wait_for_timeout(100)

@@ -114,6 +114,12 @@ def test_nothing_of_a_final_makes_the_page_scroll_sideways_or_lies_over_somethin
             assert apart or one["y"] + one["height"] <= other["y"] + 1 or other["y"] + other["height"] <= one["y"] + 1
 
 
+def test_a_phone_shows_what_the_test_split_said_without_scrolling_sideways(page: Page) -> None:
+    page.set_viewport_size(PHONE)
+    assert page.locator(".final-list .sideways").evaluate("box => box.scrollWidth <= box.clientWidth")
+    assert page.locator(".finals tbody tr").first.locator("td:visible").all_inner_texts() == ["91.7\u00a0%", "91.3\u00a0%"]
+
+
 def test_loss_is_drawn_when_it_is_asked_for(page: Page) -> None:
     page.locator(".final-curves svg").scroll_into_view_if_needed()
     page.locator(".final-curves select").select_option("loss")
