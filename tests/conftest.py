@@ -59,3 +59,15 @@ def desk(browser: "Browser") -> "Iterator[Page]":
     from tests.report_pages import WIDE
 
     yield from watched(browser, viewport=WIDE, color_scheme="light", accept_downloads=True)
+
+
+@pytest.fixture
+def recorded_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder `runs` with the recorded sweep `digits`, below the folder that the commands are given in."""
+    from tests import recorded
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.delenv("COLUMNS", raising=False)
+    recorded.store(tmp_path / "runs" / "digits", recorded.sweep())
+    return tmp_path / "runs"

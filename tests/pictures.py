@@ -19,6 +19,22 @@ from trainable.data.resident import TrainingData
 CPU = torch.device("cpu")
 CLASSES = ("dark", "bright", "striped")
 
+# Every alteration at once.
+ALTERATIONS = {
+    "five_crop": 6,
+    "crop": 1,
+    "crop_border": "reflect",
+    "flip": True,
+    "vertical_flip": True,
+    "brightness": 0.2,
+    "contrast": 0.2,
+    "saturation": 0.2,
+    "grayscale": 0.2,
+    "blur": 0.5,
+    "cutout": 3,
+    "erasing": 0.3,
+}
+
 
 def encode(pixels: np.ndarray[Any, Any], kind: str = "PNG") -> bytes:
     file = io.BytesIO()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pictures import CPU, Flat, random_data, recipe
+from pictures import ALTERATIONS, CPU, Flat, random_data, recipe
 from recorded_graph import Recording, recorded
 from test_trainable_exactness import FACTORS, figures, pairwise, weights
 from torch import nn
@@ -28,20 +28,7 @@ CUDA = torch.device("cuda")
 CAPTURED = [name for name, spec in OPTIMIZERS.items() if spec.torch_name in optimizers.ON_DEVICE]
 ROWS = [row for row in pairwise([len(options) for options in FACTORS.values()], seed=1) if list(OPTIMIZERS)[row[0]] in CAPTURED]
 EVERYTHING = {
-    "augment": {
-        "five_crop": 6,
-        "crop": 1,
-        "crop_border": "reflect",
-        "flip": True,
-        "vertical_flip": True,
-        "brightness": 0.2,
-        "contrast": 0.2,
-        "saturation": 0.2,
-        "grayscale": 0.2,
-        "blur": 0.5,
-        "cutout": 3,
-        "erasing": 0.3,
-    },
+    "augment": ALTERATIONS,
     "mixup": 0.4,
     "cutmix": 1.0,
     "clip_norm": 0.5,

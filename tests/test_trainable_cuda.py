@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from pictures import Flat, random_data, recipe
+from pictures import ALTERATIONS, Flat, random_data, recipe
 from torch import nn
 
 from trainable.config.recipe import OPTIMIZERS
@@ -26,20 +26,6 @@ pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(),
 
 CUDA = torch.device("cuda")
 MIB = 2**20
-ALTERATIONS = {
-    "five_crop": 6,
-    "crop": 1,
-    "crop_border": "reflect",
-    "flip": True,
-    "vertical_flip": True,
-    "brightness": 0.2,
-    "contrast": 0.2,
-    "saturation": 0.2,
-    "grayscale": 0.2,
-    "blur": 0.5,
-    "cutout": 3,
-    "erasing": 0.3,
-}
 RECIPES: list[dict[str, Any]] = [
     *[{"optimizer": name, "schedule": "cosine"} for name in OPTIMIZERS],
     {"accumulation": 2, "clip_norm": 0.5, "label_smoothing": 0.1, "schedule": "onecycle"},

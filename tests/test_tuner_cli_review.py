@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import recorded
 import typer
 from typer.testing import CliRunner
 
@@ -19,33 +18,24 @@ app = typer.Typer()
 app.command()(review.leaderboard)
 
 
-@pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.delenv("COLUMNS", raising=False)
-    recorded.store(tmp_path / "runs" / "digits", recorded.sweep())
-    return tmp_path / "runs"
-
-
 def leaderboard(*arguments: str) -> str:
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
 
 
-def test_the_leaderboard_is_found_by_name_and_says_what_to_do_next(runs: Path) -> None:
+def test_the_leaderboard_is_found_by_name_and_says_what_to_do_next(recorded_runs: Path) -> None:
     shown = leaderboard("digits").splitlines()
     assert shown[0].startswith("digits: finished, 16 trials")
     assert shown[-1] == "next: shortlist promote digits --trial t00007"
 
 
-def test_a_sweep_elsewhere_is_spoken_of_by_its_folder(runs: Path) -> None:
-    runs.rename(runs.with_name("elsewhere"))
+def test_a_sweep_elsewhere_is_spoken_of_by_its_folder(recorded_runs: Path) -> None:
+    recorded_runs.rename(recorded_runs.with_name("elsewhere"))
     assert leaderboard("digits", "--storage", "elsewhere").splitlines()[-1] == "next: shortlist promote elsewhere/digits --trial t00007"
 
 
-def test_json_and_csv_hold_every_row_and_column_and_n_limits_them(runs: Path) -> None:
+def test_json_and_csv_hold_every_row_and_column_and_n_limits_them(recorded_runs: Path) -> None:
     rows = json.loads(leaderboard("digits", "-o", "json"))
     assert (len(rows), rows[0]["trial"], rows[0]["rank"]) == (16, "t00007", 1)
     assert rows[0]["score"] <= 1
@@ -53,7 +43,7 @@ def test_json_and_csv_hold_every_row_and_column_and_n_limits_them(runs: Path) ->
     assert leaderboard("digits", "-o", "markdown", "-n", "3").splitlines()[2].startswith("| 1 | t00007 |")
 
 
-def test_the_end_of_a_run_shows_its_top_and_a_final_its_figures(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_end_of_a_run_shows_its_top_and_a_final_its_figures(recorded_runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from tuner.run import Ending
 
     review.show_top(
@@ -104,21 +94,21 @@ ASKS = (
 )
 
 
-def test_commands_that_look_answer_without_torch_ray_or_pandas(runs: Path) -> None:
+def test_commands_that_look_answer_without_torch_ray_or_pandas(recorded_runs: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     result = subprocess.run([sys.executable, "-c", SCRIPT, LOOKS], capture_output=True, text=True, check=True, env=environment)
     assert result.stderr == "heavy: []\n"
     assert result.stdout.count("next: ") == 4
 
 
-def test_every_way_to_ask_the_leaderboard_does_without_pandas(runs: Path) -> None:
+def test_every_way_to_ask_the_leaderboard_does_without_pandas(recorded_runs: Path) -> None:
     environment, asked = os.environ | {"PYTHONPATH": str(ROOT)}, " , ".join(f"leaderboard digits {how}" for how in ASKS)
     result = subprocess.run([sys.executable, "-c", SCRIPT, asked], capture_output=True, text=True, check=True, env=environment)
     assert result.stderr == "heavy: []\n"
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["colour", "NO_COLOR"])
-def test_on_a_terminal_the_leader_is_bold_unless_colour_is_unwanted(runs: Path, plain: bool) -> None:
+def test_on_a_terminal_the_leader_is_bold_unless_colour_is_unwanted(recorded_runs: Path, plain: bool) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "NO_COLOR"} | {"TERM": "xterm", "PYTHONPATH": str(ROOT)}
     if plain:
         environment["NO_COLOR"] = "1"

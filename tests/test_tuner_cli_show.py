@@ -14,18 +14,11 @@ from tests import recorded
 from tuner.cli import review
 from tuner.errors import UsageError
 
+pytestmark = pytest.mark.usefixtures("recorded_runs")
+
 app = typer.Typer()
 for command in (review.leaderboard, review.show, review.compare, review.winners):
     app.command()(command)
-
-
-@pytest.fixture(autouse=True)
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.delenv("COLUMNS", raising=False)
-    recorded.store(tmp_path / "runs" / "digits", recorded.sweep())
-    return tmp_path / "runs"
 
 
 def said(*arguments: str) -> str:
@@ -89,8 +82,8 @@ def test_parquet_goes_to_a_pipe() -> None:
     assert pq.read_table(io.BytesIO(result.stdout_bytes), use_threads=False).num_rows == 3
 
 
-def test_first_rows_within_noise_are_said_to_be(runs: Path) -> None:
+def test_first_rows_within_noise_are_said_to_be(recorded_runs: Path) -> None:
     apart = said("leaderboard", "digits")
     assert "within noise" not in apart
-    recorded.store(runs / "close", [*recorded.started_pair(0.9000, 0.9002)])
+    recorded.store(recorded_runs / "close", [*recorded.started_pair(0.9000, 0.9002)])
     assert "the first 2 are within noise of each other" in said("leaderboard", "close")
