@@ -205,16 +205,18 @@ def _finals(sweep: Measured) -> Iterator[str]:
         runs = f"{row['confirmed_seeds']} fresh seeds of {sweep.about.max_epochs} epochs"
         interval = f" [{low:.2f} to {high:.2f}]" if row["confirmed_seeds"] > 1 else ""
         yield f"Confirmed: {row['trial']} over {runs}, {mean:.2f}{interval} % of the validation images.\n"
-    told = [_final(final) for final in sweep.finals if final.whole]
+    told = [_final(sweep, final) for final in sweep.finals if final.whole]
     if told:
         yield "Promoted, each tested once; the interval is Wilson's of the run that validation chose:\n"
-        heads = ("final", "parameters", "epochs", "val %", "test %", "95 % interval", "test % over runs")
+        heads = ("final", "network", "parameters", "epochs", "val %", "test %", "95 % interval", "test % over views", "test % over runs")
         columns = zip(heads, zip(*told, strict=True), strict=True)
-        yield markdown([TextColumn(head, list(cells), right=head != "final") for head, cells in columns])
+        yield markdown([TextColumn(head, list(cells), right=head not in ("final", "network")) for head, cells in columns])
 
 
-def _final(final: Final) -> tuple[str, ...]:
-    figures = final.metrics
+def _final(sweep: Measured, final: Final) -> tuple[str, ...]:
+    figures, board = final.metrics, sweep.board.set_index("trial")
+    trial = final.id.partition("-")[0]
+    network = str(board.at[trial, "config.model"]) if trial in board.index and "config.model" in board.columns else ""
 
     def percent(name: str) -> str:
         return NOT_MEASURED if figures.get(name) is None else f"{100 * figures[name]:.2f}"
@@ -223,7 +225,16 @@ def _final(final: Final) -> tuple[str, ...]:
     over_runs = f"{percent('test_accuracy_mean')} ± {percent('test_accuracy_sd')} (n = {num_runs})" if num_runs > 1 else NOT_MEASURED
     interval = f"{percent('test_accuracy_low')} to {percent('test_accuracy_high')}"
     counts = (f"{figures['parameters']:,}", f"{figures['epochs']:,}")
-    return final.id, *counts, percent("val_accuracy"), percent("test_accuracy"), interval, over_runs
+    return (
+        final.id,
+        network,
+        *counts,
+        percent("val_accuracy"),
+        percent("test_accuracy"),
+        interval,
+        percent("test_accuracy_views"),
+        over_runs,
+    )
 
 
 def _bands(sweep: Measured) -> str:

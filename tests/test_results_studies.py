@@ -77,7 +77,13 @@ def test_what_was_promoted_stands_below_with_what_its_one_test_said(tmp_path: Pa
     sweep = measured(tmp_path / "runs")
     runs = [{"seed": 7, "test_accuracy": 0.61}, {"seed": 8, "test_accuracy": 0.59}]
     figures = {"parameters": 12_345, "epochs": 40, "val_accuracy": 0.625, "test_accuracy": 0.61, "test_accuracy_low": 0.5995}
-    figures |= {"test_accuracy_high": 0.6204, "test_accuracy_mean": 0.60, "test_accuracy_sd": 0.014142, "runs": runs}
+    figures |= {
+        "test_accuracy_high": 0.6204,
+        "test_accuracy_mean": 0.60,
+        "test_accuracy_sd": 0.014142,
+        "test_accuracy_views": 0.615,
+        "runs": runs,
+    }
     sweep.write_atomic("finals/t00003-40ep-abcdef/metrics.json", json.dumps(figures).encode())
     sweep.write_atomic("finals/t00003-40ep-abcdef/model.safetensors", b"weights are not kept")
     alone = {"parameters": 12_345, "epochs": 40, "val_accuracy": None, "train_on": "all", "test_accuracy": 0.63, "runs": runs[:1]}
@@ -86,7 +92,7 @@ def test_what_was_promoted_stands_below_with_what_its_one_test_said(tmp_path: Pa
     kept = studies.keep(sweep, tmp_path / "records", machine="two cores", data="CIFAR-10 (JPEG)")
     assert sorted(path.name for path in kept.rglob("finals/*/*")) == ["metrics.json", "metrics.json"]
     page = studies.render(studies.read(tmp_path / "records"))
-    cells = "12,345 | 40 | 62.50 | 61.00 | 59.95 to 62.04 | 60.00 ± 1.41 (n = 2)"
+    cells = "structure-1 | 12,345 | 40 | 62.50 | 61.00 | 59.95 to 62.04 | 61.50 | 60.00 ± 1.41 (n = 2)"
     assert re.sub(" +", " ", row(page, "t00003-40ep-abcdef")) == f"| t00003-40ep-abcdef | {cells} |"
     assert "| - | 63.00 |" in re.sub(" +", " ", row(page, "t00004-40ep-abcdef"))
     assert "t00005" not in page
