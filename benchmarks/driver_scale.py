@@ -1,6 +1,6 @@
 """What the search itself costs: per epoch, per fold, and on Ray beside plain Ray Tune.
 
-    python -m benchmarks.driver_scale [engine] [flat] [fold] [ray] [--repeats 2] [--trials 2000] [--peer-trials 2000]
+    python -m benchmarks.driver_scale [engine] [flat] [fold] [ray] [--repeats 2] [--ray-repeats N] [--trials 2000] [--peer-trials 2000]
 
 engine   microseconds per reported epoch with the journal in memory, at 500 and at 10,000 trials, in turn
 flat     10,000 trials on 256 simulated workers, journal on disk: processor seconds and memory of an event while the first thousand trials
@@ -205,7 +205,7 @@ def fresh(*arguments: str) -> str:
 
 
 def main() -> None:
-    parts: dict[str, Callable[..., Any]] = {"engine": engine, "flat": flat, "fold": fold, "ray": on_ray}
+    parts: dict[str, Callable[[int], Any]] = {"engine": engine, "flat": flat, "fold": fold}
     if len(sys.argv) == 3 and sys.argv[1] in ("ours", "peer", "peer-reuse", "fold-once", "flat-once"):
         if sys.argv[1] == "fold-once":
             print(json.dumps(fold_once(sys.argv[2])))
@@ -217,8 +217,9 @@ def main() -> None:
             print(json.dumps(trivial_trials.run(sys.argv[1], int(sys.argv[2]), slots=SLOTS)))
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", choices=[*parts, []], help="what to measure; all by default")
+    parser.add_argument("parts", nargs="*", choices=[*parts, "ray", []], help="what to measure; all by default")
     parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--ray-repeats", type=int, help="of `ray`, whose runs take the longest; --repeats by default")
     parser.add_argument("--trials", type=int, default=2_000)
     parser.add_argument("--peer-trials", type=int, default=2_000)
     parser.add_argument("--new-actor-trials", type=int, default=30, help="of plain Ray Tune that reuses no actor: a second or more each")
@@ -227,9 +228,11 @@ def main() -> None:
         parser.error(f"--repeats: {options.repeats}, must be at least 2, for a standard deviation")
     started = records.start()
     record: dict[str, Any] = {}
-    for name in options.parts or parts:
-        numbers = (options.trials, options.peer_trials, options.new_actor_trials) if name == "ray" else ()
-        record[name] = parts[name](options.repeats, *numbers)
+    for name in options.parts or [*parts, "ray"]:
+        if name == "ray":
+            record[name] = on_ray(options.ray_repeats or options.repeats, options.trials, options.peer_trials, options.new_actor_trials)
+        else:
+            record[name] = parts[name](options.repeats)
         print(f"{name} measured after {time.perf_counter() - started.clock:.0f} s", file=sys.stderr, flush=True)
     records.show({"about": started.about(n=options.repeats, settings=vars(options)), **record})
 

@@ -109,8 +109,8 @@ def test_space_without_a_feasible_candidate_is_refused_with_the_nearest_miss(tmp
 
 
 @pytest.mark.slow
-def test_plan_prints_figures_as_json() -> None:
-    found = json.loads(call("plan", DIGITS, "--price", "2", "-o", "json").stdout)
+def test_plan_prints_figures_as_json(tmp_path: Path) -> None:
+    found = json.loads(call("plan", DIGITS, "--price", "2", "-o", "json", cwd=tmp_path).stdout)
     assert found["epochs_low"] <= found["epochs"] <= found["epochs_high"] <= found["epochs_in_full"]
     assert all({"label", "parameters", "flops_per_image"} <= one.keys() and one["parameters"] > 0 for one in found["architectures"])
     assert [rung["epochs"] for rung in found["rungs"]] == [2, 6]
