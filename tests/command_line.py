@@ -16,9 +16,8 @@ def caller(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 
     def call(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["shortlist", *arguments])
-        with pytest.raises(SystemExit) as left:
-            main.main()
+        code = main.answer()
         said = capsys.readouterr()
-        return int(left.value.code or 0), said.out, said.err
+        return code, said.out, said.err
 
     return call

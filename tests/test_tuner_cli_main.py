@@ -72,6 +72,36 @@ def test_docstring_of_main_names_the_file_of_every_command() -> None:
         assert name in lines[0].split(), f"{name} is missing beside cli/{file}.py"
 
 
+LOADED = """
+import atexit, sys, threading, time
+import torch
+from tuner.cli.main import main
+atexit.register(print, "exit function")
+threading.Thread(target=lambda: (time.sleep(0.3), print("thread"))).start()
+main()
+"""
+
+
+@pytest.mark.parametrize(("file", "code"), [(DIGITS, 0), ("nowhere.yaml", 2)])
+def test_command_that_has_loaded_torch_ends_as_any_other(file: str, code: int) -> None:
+    done = subprocess.run([sys.executable, "-c", LOADED, "validate", file], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert done.returncode == code, done.stderr
+    said = done.stdout.splitlines()
+    assert said[-2:] == ["thread", "exit function"]
+    assert ("no mistakes" in said[0]) is (code == 0), said
+    assert bool(done.stderr) is (code != 0), "nothing of what torch's libraries say at their end"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's device that is always full")
+def test_output_that_cannot_be_written_is_no_success_even_then() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", LOADED, "validate", DIGITS], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+    assert done.returncode != 0
+    assert "No space left on device" in done.stderr
+
+
 def test_init_writes_a_sweep_that_validates_and_never_overwrites_one(tmp_path: Path) -> None:
     assert call("init", "my.yaml", cwd=tmp_path).returncode == 0
     assert call("validate", "my.yaml", cwd=tmp_path).returncode == 0

@@ -9,9 +9,9 @@ from torch import nn
 from trainable import family, rng
 from trainable.config.train import TrainConfig
 
-WARM_UP = 3  # passes that load libraries and fill caches
+WARM_UP = 3  # passes that load libraries and fill caches; one is enough where they take long
 PASSES = 20
-LONGEST_S = 5.0  # a slow network is measured by fewer passes, three at least
+LONGEST_S = 5.0  # a slow network is measured by fewer passes, one at least: what takes seconds varies little
 
 
 def forward_ms(config: TrainConfig, image: tuple[int, int, int], num_classes: int, *, batch_size: int = 1) -> float:
@@ -44,10 +44,10 @@ def module_ms(module: nn.Module, image: tuple[int, int, int], *, batch_size: int
     seen: list[float] = []
     began = time.perf_counter()
     with torch.inference_mode():
-        while len(seen) < WARM_UP + PASSES and (len(seen) < WARM_UP + 3 or time.perf_counter() - began < LONGEST_S):
+        while len(seen) < 2 or (len(seen) < WARM_UP + PASSES and time.perf_counter() - began < LONGEST_S):
             started = time.perf_counter()
             module(images_BCHW)
             if device.type == "cuda":
                 torch.cuda.synchronize()
             seen.append(time.perf_counter() - started)
-    return statistics.median(seen[WARM_UP:]) * 1000
+    return statistics.median(seen[min(WARM_UP, len(seen) // 2) :]) * 1000

@@ -15,10 +15,13 @@
 Only typer is imported on top, here and in the files above: `--help` answers at once.
 """
 
+import atexit
+import contextlib
 import errno
 import os
 import sys
-from typing import Annotated
+import threading
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -93,19 +96,50 @@ def shortlist(
         os.environ["SHORTLIST_DEBUG"] = "1"
 
 
-def main() -> None:
-    """Run the command line; every error is one line that says what, where and what to do."""
+def main() -> NoReturn:
+    """Run the command line, and end this process with its exit code."""
+    code = answer()
+    if "torch" in sys.modules:
+        _leave(code)
+    sys.exit(code)
+
+
+def answer() -> int:
+    """Run the command line and return its exit code; every error is one line that says what, where and what to do."""
     from results.redact import redact_logs
 
     redact_logs()
     try:
         app(standalone_mode=True)
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
     except Exception as error:
         if os.environ.get("SHORTLIST_DEBUG"):
             raise
-        sys.exit(_explain(error))
+        return _explain(error)
+    return 0
+
+
+def _leave(code: int) -> None:
+    """End the process without Python's taking apart of all that torch and Ray have loaded, which takes a second or two.
+
+    Threads are awaited and exit functions called as always. Returns where output cannot be written out: Python says so in its own way.
+    """
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        return
+    for thread in threading.enumerate():
+        if not thread.daemon and thread is not threading.main_thread():
+            thread.join()
+    atexit._run_exitfuncs()
+    with contextlib.suppress(OSError, ValueError):  # what the command said is out
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def _explain(error: Exception) -> int:
