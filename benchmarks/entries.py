@@ -90,8 +90,8 @@ ENTRIES = (
     Entry(
         record="segment_switch",
         program="benchmarks.segment_switch",
-        arguments=("--repeats", "2", "--trials", "100"),
-        minutes=1.5,
+        arguments=("--repeats", "2", "--trials", "60"),
+        minutes=1.3,
         title="From one segment to the next",
         compares=(
             "Trials that sleep, through Ray on two workers: our driver, and plain Ray Tune that reuses actors, under the same rungs, in "
@@ -139,8 +139,8 @@ ENTRIES = (
     Entry(
         record="report_speed",
         program="benchmarks.report_speed",
-        arguments=("--repeats", "3"),
-        minutes=0.9,
+        arguments=("--repeats", "2"),
+        minutes=0.6,
         title="The report",
         compares="The report of a sweep in which every trial was trained in full: to build, to send, to open in headless Chromium.",
         backs=("report.md",),

@@ -1,5 +1,6 @@
 """Short measurements on as many Ray workers at once as the sweep will have, for they share cores, memory and perhaps a GPU."""
 
+import importlib
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +28,8 @@ class Gauge:
             user_code.importable(folder, code)
 
     def ready(self, config: dict[str, Any]) -> None:
-        """Load what a worker needs before its first trial."""
+        """Load what a worker needs before its first trial, Ray Tune included."""
+        importlib.import_module("tuner.ray_trial")
         set_up(TrainConfig.model_validate(config), threads=self._threads)
 
     def measure(self, config: dict[str, Any], seconds: float) -> Throughput | str:
