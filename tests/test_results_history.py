@@ -1,3 +1,6 @@
+import gc
+from collections.abc import Iterator
+
 import pytest
 import recorded
 
@@ -130,3 +133,14 @@ def test_facts_about_an_unknown_trial_are_damage() -> None:
 def test_host_and_times_come_from_the_facts() -> None:
     record = trial(recorded.launched(T), recorded.reported(T, 1, worker="node-3.local:99", device="NVIDIA H200"))
     assert (record.host, record.device, record.started_at, record.ended_at) == ("node-3.local", "NVIDIA H200", recorded.AT, None)
+
+
+def test_a_journal_that_breaks_off_leaves_the_garbage_collector_as_it_was() -> None:
+    def broken() -> Iterator[Event]:
+        yield recorded.started()
+        assert not gc.isenabled()
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        History.of(broken())
+    assert gc.isenabled()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from results.events import Event, seconds
-from results.history import History
+from results.history import History, uncollected
 from search_spaces.feasible_space import prepared
 from search_spaces.space import Space
 from search_spaces.sweep import Sweep
@@ -40,8 +40,9 @@ def restore(sweep: Sweep, events: Iterable[Event], *, cost: Cost, append: Append
         history=History(),
         append=append,
     )
-    for event in events:
-        search.apply(event)
+    with uncollected():
+        for event in events:
+            search.apply(event)
     _settle(search, now)
     return search
 
