@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from results import columns, derived
 from results.columns import CURVE_COLUMNS
-from results.history import History
+from results.history import History, uncollected
 from results.storage import Storage
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ def derive(history: History) -> pa.Table:
     """
     said = derived.footer(history, version=SCHEMA_VERSION)
     reports = [report for trial in sorted(history.trials) for _, report in sorted(history.trials[trial].curve.items())]
-    return columns.table(CURVE_COLUMNS, reports, said)
+    with uncollected():
+        return columns.table(CURVE_COLUMNS, reports, said)
 
 
 def write(storage: Storage, history: History) -> None:

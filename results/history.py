@@ -48,7 +48,7 @@ _OF_OTHERS = frozenset({DriverStarted, *typing.get_args(Asked)})  # these say no
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Pause Python's search for garbage in cycles while events are read.
+    """Pause Python's search for garbage in cycles, while events are read or rows made of them.
 
     They form none, and looking at all of them again and again takes a third of the time (250,000 epochs: 5.5 s with it, 3.6 s without).
     """

@@ -12,7 +12,7 @@ import pyarrow as pa
 from results import columns, derived, ranking
 from results.columns import COLUMNS, Row, config_columns
 from results.events import Reported
-from results.history import History, TrialRecord
+from results.history import History, TrialRecord, uncollected
 from results.storage import Storage
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ def derive(history: History) -> pa.Table:
     said = derived.footer(history, version=SCHEMA_VERSION)
     assert history.started is not None
     all_columns = [*COLUMNS, *config_columns(history.started.parameters, history.trials.values())]
-    return columns.table(all_columns, _rows(history), said)
+    with uncollected():
+        return columns.table(all_columns, _rows(history), said)
 
 
 def write(storage: Storage, history: History) -> None:
