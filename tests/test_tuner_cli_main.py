@@ -75,10 +75,12 @@ def test_docstring_of_main_names_the_file_of_every_command() -> None:
 LOADED = """
 import atexit, sys, threading, time
 import torch
-from tuner.cli.main import main
+from tuner.cli import main
+answer, answered = main.answer, threading.Event()
+main.answer = lambda: (answer(), answered.set())[0]
 atexit.register(print, "exit function")
-threading.Thread(target=lambda: (time.sleep(0.3), print("thread"))).start()
-main()
+threading.Thread(target=lambda: (answered.wait(), time.sleep(0.3), print("thread"))).start()
+main.main()
 """
 
 
