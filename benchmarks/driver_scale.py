@@ -204,8 +204,15 @@ def fresh(*arguments: str) -> str:
     return done.stdout.splitlines()[-1]
 
 
+PARTS: dict[str, Callable[[argparse.Namespace], Any]] = {
+    "engine": lambda options: engine(options.repeats),
+    "flat": lambda options: flat(options.repeats),
+    "fold": lambda options: fold(options.repeats),
+    "ray": lambda options: on_ray(options.ray_repeats or options.repeats, options.trials, options.peer_trials, options.new_actor_trials),
+}
+
+
 def main() -> None:
-    parts: dict[str, Callable[[int], Any]] = {"engine": engine, "flat": flat, "fold": fold}
     if len(sys.argv) == 3 and sys.argv[1] in ("ours", "peer", "peer-reuse", "fold-once", "flat-once"):
         if sys.argv[1] == "fold-once":
             print(json.dumps(fold_once(sys.argv[2])))
@@ -217,7 +224,7 @@ def main() -> None:
             print(json.dumps(trivial_trials.run(sys.argv[1], int(sys.argv[2]), slots=SLOTS)))
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", choices=[*parts, "ray", []], help="what to measure; all by default")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="what to measure; all by default")
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--ray-repeats", type=int, help="of `ray`, whose runs take the longest; --repeats by default")
     parser.add_argument("--trials", type=int, default=2_000)
@@ -228,11 +235,8 @@ def main() -> None:
         parser.error(f"--repeats: {options.repeats}, must be at least 2, for a standard deviation")
     started = records.start()
     record: dict[str, Any] = {}
-    for name in options.parts or [*parts, "ray"]:
-        if name == "ray":
-            record[name] = on_ray(options.ray_repeats or options.repeats, options.trials, options.peer_trials, options.new_actor_trials)
-        else:
-            record[name] = parts[name](options.repeats)
+    for name in options.parts or PARTS:
+        record[name] = PARTS[name](options)
         print(f"{name} measured after {time.perf_counter() - started.clock:.0f} s", file=sys.stderr, flush=True)
     records.show({"about": started.about(n=options.repeats, settings=vars(options)), **record})
 

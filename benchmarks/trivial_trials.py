@@ -37,7 +37,7 @@ def run(side: str, trials: int, *, slots: int) -> dict[str, float]:
         actors = len(list(Path(folder).glob("actor-*")))
         utilisation = epochs * EPOCH_S / ((wall_s - start_s) * slots)
         found = {"wall_s": wall_s, "start_s": start_s, "actors": actors, "epochs": epochs, "utilisation": utilisation}
-        return found | _switches(Path(folder), EPOCH_S, slots)
+        return found | _switches(Path(folder), slots)
 
 
 def _mark(folder: str) -> None:
@@ -51,7 +51,7 @@ def _note(folder: str, began: float, first: bool) -> None:
         file.write(f"{began} {time.time()} {int(first)}\n")
 
 
-def _switches(folder: Path, epoch_s: float, slots: int) -> dict[str, float]:
+def _switches(folder: Path, slots: int) -> dict[str, float]:
     """Return the seconds from one segment's last epoch to the next one's first on the same worker, and what slots idled per segment.
 
     A worker that is replaced has no next segment, so the first figures are blind to it, and missing where each is; the last one counts

@@ -10,6 +10,7 @@ stands below with what the test split said.
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -100,6 +101,7 @@ def keep(storage: Storage, records: Path, *, machine: str, data: str) -> Path:
     derived.write(kept, curves.NAME, curves.read_table(storage))
     size = Size(data=data, train_examples=said.get("train_examples"), validation=said["validation"], machine=machine)
     kept.write_atomic(ABOUT, (json.dumps(asdict(size), indent=2) + "\n").encode())
+    shutil.rmtree(kept.path("finals"), ignore_errors=True)  # those of an earlier run of the sweep
     for final in finals.read(storage):
         if final.whole:
             kept.write_atomic(f"finals/{final.id}/{finals.METRICS}", (json.dumps(final.metrics, indent=2) + "\n").encode())
@@ -199,7 +201,8 @@ def _cell(sweep: Measured, row: Row) -> str:
 
 def _finals(sweep: Measured) -> Iterator[str]:
     """Yield what was promoted, and what was confirmed before; mostly nothing."""
-    confirmed = sweep.board[sweep.board["confirmed_score"].notna()] if "confirmed_score" in sweep.board.columns else sweep.board[:0]
+    told_of = "confirmed_score" in sweep.board.columns and sweep.about.metric == "val_accuracy"
+    confirmed = sweep.board[sweep.board["confirmed_score"].notna()] if told_of else sweep.board[:0]
     for row in confirmed.to_dict("records"):
         mean, low, high = (100 * row[f"confirmed_{name}"] for name in ("score", "low", "high"))
         runs = f"{row['confirmed_seeds']} fresh seeds of {sweep.about.max_epochs} epochs"

@@ -9,9 +9,9 @@ from torch import nn
 from trainable import family, rng
 from trainable.config.train import TrainConfig
 
-WARM_UP = 3  # passes that load libraries and fill caches; one is enough where they take long
+WARM_UP = 3  # passes that load libraries and fill caches; of a slow network half of the passes at most
 PASSES = 20
-LONGEST_S = 5.0  # a slow network is measured by fewer passes, one at least: what takes seconds varies little
+LONGEST_S = 5.0  # a slow network is measured by fewer passes, one at least
 
 
 def forward_ms(config: TrainConfig, image: tuple[int, int, int], num_classes: int, *, batch_size: int = 1) -> float:

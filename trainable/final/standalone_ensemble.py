@@ -61,7 +61,7 @@ def source(run: Together, data: TrainingData, choice: Choice) -> str:
         if isinstance(model, BuilderConfig):
             beginnings.setdefault(CODE, IMPORTS)
             build = f"{model.module}_{model.function}".replace(".", "_")  # under its own name it might hide a network of ours
-            beginnings[build] = f"from {model.module} import {model.function} as {build}  # noqa: E402\n"
+            beginnings[build] = f"from {model.module} import {model.function} as {build}  # noqa: E402  # found since the lines above\n"
         else:
             module_class = family.FAMILIES[model.family]
             build = module_class.__name__

@@ -112,6 +112,8 @@ def answer() -> int:
     try:
         app(standalone_mode=True)
     except SystemExit as leaving:
+        if isinstance(leaving.code, str):
+            print(leaving.code, file=sys.stderr)
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except KeyboardInterrupt:
         return 130
@@ -135,7 +137,7 @@ def _leave(code: int) -> None:
     for thread in threading.enumerate():
         if not thread.daemon and thread is not threading.main_thread():
             thread.join()
-    atexit._run_exitfuncs()
+    atexit._run_exitfuncs()  # there is no public way
     with contextlib.suppress(OSError, ValueError):  # what the command said is out
         sys.stdout.flush()
         sys.stderr.flush()
